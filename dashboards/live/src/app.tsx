@@ -1,0 +1,35 @@
+import { page } from "./router";
+import { session } from "./state/store";
+import { AlertList } from "./ui/alerts";
+import { Board } from "./ui/board";
+import { Footer, LinkBar, SoundBanner, TopBar } from "./ui/frame";
+import { Login, NewPassword } from "./ui/login";
+import { UnitView } from "./ui/unit";
+import { t } from "./text/text";
+
+function Page() {
+  const shown = page.value;
+  switch (shown.at) {
+    case "board":
+      return <Board />;
+    case "alerts":
+      return <AlertList />;
+    case "unit":
+      return <UnitView id={shown.unit} />;
+  }
+}
+
+export function App() {
+  if (session.value === undefined) return <p class="asking quiet">{t("link.connecting")}</p>;
+  if (session.value === null) return <Login />;
+  if (session.value.password_change_required) return <NewPassword />;
+  return (
+    <div class="frame">
+      <TopBar />
+      <LinkBar />
+      <SoundBanner />
+      <Page />
+      <Footer />
+    </div>
+  );
+}

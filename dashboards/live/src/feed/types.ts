@@ -1,0 +1,110 @@
+/** What the gateway's API and live feed say. Times are integer microseconds UTC, names end in `at`. */
+
+export type Priority = "high" | "medium" | "low";
+export type AlertState = "pending" | "firing" | "acknowledged" | "latched" | "resolved";
+
+export interface Latest {
+  value: number | null;
+  at: number;
+  received_at: number;
+  device: string;
+  derived: boolean;
+}
+
+export interface Limits {
+  low?: number | null;
+  high?: number | null;
+}
+
+export interface Subject {
+  id: string;
+  name: string;
+  sex: string | null;
+  age: number | null;
+}
+
+export interface UnitState {
+  id: string;
+  site: string;
+  kind: string;
+  name: string;
+  provenance: "live" | "test" | "simulated";
+  link: "online" | "offline" | "never";
+  link_mode: "full" | "weak";
+  hello_at: number | null;
+  clock: { quality: "good" | "corrected" | "untrusted"; offset: number | null; error: number | null };
+  outbox_records: number | null; // null while the unit is offline: nobody knows
+  gaps_open: number;
+  subject: Subject | null;
+  latest: Record<string, Latest>;
+  limits?: Record<string, Limits>;
+}
+
+export interface Alert {
+  id: string;
+  subject: string | null;
+  unit: string;
+  device: string | null;
+  rule: string;
+  kind: "physiological" | "technical";
+  priority: Priority;
+  state: AlertState;
+  quantity: string | null;
+  value: number | null;
+  limit: number | null;
+  raised_at: number;
+  updated_at: number;
+  acknowledged_at: number | null;
+  acknowledged_by: string | null;
+  resolved_at: number | null;
+  simulated: boolean;
+}
+
+export interface Snapshot {
+  type: "snapshot";
+  id: number;
+  now: number;
+  units: UnitState[];
+  alerts: Alert[];
+}
+export interface Observations {
+  type: "observations";
+  id: number;
+  unit: string;
+  device: string;
+  at: number;
+  received_at: number;
+  late: boolean;
+  derived: boolean;
+  values: Record<string, number | null>;
+}
+export interface UnitEvent {
+  type: "event";
+  id: number;
+  unit: string;
+  device: string;
+  at: number;
+  name: string;
+  details: Record<string, unknown>;
+}
+export type Message =
+  | Snapshot
+  | Observations
+  | UnitEvent
+  | { type: "alert"; id: number; alert: Alert }
+  | { type: "unit"; id: number; unit: UnitState }
+  | { type: "dropped"; unit: string; frames: number }
+  | { type: "tick"; now: number; lag_us: number };
+
+export interface Session {
+  username: string;
+  role: string;
+  sites: string[];
+  demo: boolean;
+  password_change_required?: boolean;
+}
+export interface About {
+  version: string;
+  demo: boolean;
+  demo_login: { username: string; password: string } | null;
+}

@@ -1,0 +1,32 @@
+/** Folding readings into the latest value of each quantity. Pure. */
+import type { Latest, Observations } from "../feed/types";
+
+/** Readings the gateway computed stand beside the device's own under this name, so they never fight for one place. */
+export const derivedKey = (quantity: string): string => `${quantity}~derived`;
+
+const keyOf = (quantity: string, derived: boolean): string => (derived ? derivedKey(quantity) : quantity);
+
+/** The newer of two: an older reading (late, backfilled, repeated) never replaces what is shown. */
+function newer(old: Latest | undefined, next: Latest): Latest {
+  return old !== undefined && old.at > next.at ? old : next;
+}
+
+export function withObservations(latest: Record<string, Latest>, message: Observations): Record<string, Latest> {
+  const out = { ...latest };
+  for (const [quantity, value] of Object.entries(message.values)) {
+    const key = keyOf(quantity, message.derived);
+    const { at, received_at, device, derived } = message;
+    out[key] = newer(out[key], { value, at, received_at, device, derived });
+  }
+  return out;
+}
+
+/** Joins a unit's state from the gateway with what this page already knows to be newer. */
+export function withLatest(known: Record<string, Latest>, state: Record<string, Latest>): Record<string, Latest> {
+  const out = { ...known };
+  for (const [quantity, value] of Object.entries(state)) {
+    const key = keyOf(quantity, value.derived);
+    out[key] = newer(out[key], value);
+  }
+  return out;
+}

@@ -1,0 +1,154 @@
+/** Everything the page knows, as signals; messages of the feed are folded in here and nowhere else. */
+import { batch, computed, signal, type Signal } from "@preact/signals";
+import { parseFrame } from "../feed/frame";
+import type { About, Alert, Message, Session, UnitEvent, UnitState } from "../feed/types";
+import { pushFrame } from "../signal/streams";
+import { localSeconds, localUs } from "../time";
+import { withLatest, withObservations } from "./merge";
+import { linkState, type Hearing } from "./staleness";
+import { compareAlerts, isOpen } from "./urgency";
+
+const RECENT_EVENTS = 50;
+const OFFSET_MEMORY = 30; // ticks over which the quickest one sets our idea of the gateway's clock
+
+export const session = signal<Session | null | undefined>(undefined); // undefined = not asked yet
+export const about = signal<About | null>(null);
+export const unitIds = signal<readonly string[]>([]);
+export const alerts = signal<ReadonlyMap<string, Alert>>(new Map());
+export const events = signal<readonly UnitEvent[]>([]);
+export const droppedFrames = signal<ReadonlyMap<string, number>>(new Map());
+export const badFrames = signal(0);
+export const received = signal(false); // a snapshot has come
+/** Local time, refreshed four times a second: everything that shows an age follows it. */
+export const local = signal(localUs());
+
+const units = new Map<string, Signal<UnitState>>();
+const offsets: number[] = [];
+export const hearing = signal<Hearing>({ heardAt: null, open: false, latency: 0, behind: 0, offset: 0 });
+export const link = computed(() => linkState(hearing.value, local.value));
+/** The gateway's clock, us. */
+export const now = computed(() => local.value + hearing.value.offset);
+
+export const unit = (id: string): UnitState | undefined => units.get(id)?.value;
+export const openAlerts = computed(() => [...alerts.value.values()].filter(isOpen).sort(compareAlerts));
+
+const pending = new Map<string, UnitState>(); // folded, not shown yet: screens need not follow every message
+
+const current = (id: string): UnitState | undefined => pending.get(id) ?? units.get(id)?.peek();
+
+const AGES_EVERY = 250_000; // us between refreshes of ages
+
+/** Shows what was folded since the last call; called ten times a second. */
+export function flush(): void {
+  batch(() => {
+    if (heardAt !== hearing.peek().heardAt) hearing.value = { ...hearing.peek(), heardAt };
+    let added = false;
+    for (const [id, state] of pending) {
+      const known = units.get(id);
+      if (known) known.value = state;
+      else {
+        units.set(id, signal(state));
+        added = true;
+      }
+    }
+    pending.clear();
+    if (added) unitIds.value = [...units.keys()];
+    const at = localUs();
+    if (at - local.peek() >= AGES_EVERY) local.value = at;
+  });
+}
+
+export function mergeAlert(alert: Alert): void {
+  const key = String(alert.id);
+  const known = alerts.peek().get(key);
+  if (known && known.updated_at > alert.updated_at) return; // an older word about the same alert
+  alerts.value = new Map(alerts.peek()).set(key, alert);
+}
+
+function snapshot(message: Message & { type: "snapshot" }): void {
+  batch(() => {
+    units.clear();
+    pending.clear();
+    for (const state of message.units) units.set(state.id, signal({ ...state, latest: withLatest({}, state.latest) }));
+    unitIds.value = [...units.keys()];
+    alerts.value = new Map(message.alerts.map((a) => [String(a.id), a]));
+    received.value = true;
+    heard(message.now, hearing.peek().latency);
+  });
+}
+
+/** Notes the gateway's clock. The quickest tick of the last half minute is the closest to the truth. */
+function heard(gatewayNow: number, lag: number): void {
+  const at = localUs();
+  const sample = gatewayNow - at;
+  offsets.push(sample);
+  if (offsets.length > OFFSET_MEMORY) offsets.shift();
+  const offset = Math.max(...offsets);
+  hearing.value = { ...hearing.peek(), offset, latency: lag + offset - sample, behind: lag };
+}
+
+let heardAt: number | null = null;
+
+/** Any word from the gateway. */
+export function alive(): void {
+  heardAt = localUs();
+  if (!hearing.peek().open) hearing.value = { ...hearing.peek(), heardAt, open: true };
+}
+
+export function linkLost(): void {
+  if (hearing.peek().open) hearing.value = { ...hearing.peek(), open: false };
+}
+
+/** Folds one text message in. */
+export function fold(message: Message): void {
+  switch (message.type) {
+    case "snapshot":
+      return snapshot(message);
+    case "observations": {
+      const state = current(message.unit);
+      if (state) pending.set(state.id, { ...state, latest: withObservations(state.latest, message) });
+      return;
+    }
+    case "unit": {
+      const known = current(message.unit.id);
+      pending.set(message.unit.id, { ...message.unit, latest: withLatest(known?.latest ?? {}, message.unit.latest) });
+      return;
+    }
+    case "alert":
+      return mergeAlert(message.alert);
+    case "event":
+      events.value = [...events.peek().slice(1 - RECENT_EVENTS), message];
+      return;
+    case "dropped": {
+      const lost = (droppedFrames.peek().get(message.unit) ?? 0) + message.frames;
+      droppedFrames.value = new Map(droppedFrames.peek()).set(message.unit, lost);
+      return;
+    }
+    case "tick":
+      return heard(message.now, message.lag_us);
+  }
+}
+
+/** Takes one binary message; a bad one is counted and shown, never drawn. */
+export function foldFrame(buffer: ArrayBuffer): void {
+  try {
+    pushFrame(parseFrame(buffer), localSeconds());
+  } catch (error) {
+    badFrames.value++;
+    console.warn("waveform frame refused:", error);
+  }
+}
+
+/** Forgets everything (after signing out). */
+export function forget(): void {
+  batch(() => {
+    units.clear();
+    pending.clear();
+    unitIds.value = [];
+    alerts.value = new Map();
+    events.value = [];
+    received.value = false;
+    heardAt = null;
+    hearing.value = { heardAt: null, open: false, latency: 0, behind: 0, offset: 0 };
+  });
+}

@@ -1,0 +1,15 @@
+import { defineConfig } from "vite";
+
+/** Where `npm run dev` finds a gateway (or the browser tests' feed server). */
+const gateway = "http://127.0.0.1:8080";
+
+export default defineConfig({
+  build: {
+    outDir: "../../gateway/api/static",
+    emptyOutDir: true,
+    target: "chrome109",
+    assetsInlineLimit: 0, // nothing inline, so a strict Content-Security-Policy holds
+    modulePreload: { polyfill: false },
+  },
+  server: { proxy: { "/api": { target: gateway, ws: true } } },
+});

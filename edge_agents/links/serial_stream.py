@@ -1,0 +1,92 @@
+"""Bytes from a device: ``tcp://host:port`` (serial servers, simulators) or ``/dev/ttyX?baud=115200`` (a serial port)."""
+
+import asyncio
+import contextlib
+import os
+import termios
+from collections.abc import AsyncIterator
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from edge_agents.ports import ByteLink, Clock
+from gateway.contract.envelope import Instant
+
+CHUNK: Final = 64 * 1024
+CONNECT_SECONDS: Final = 10.0
+_TTY_CHUNK: Final = 4096
+
+
+class TcpLink:
+    """A device behind a TCP server."""
+
+    def __init__(self, host: str, port: int, clock: Clock) -> None:
+        self._host = host
+        self._port = port
+        self._clock = clock
+
+    async def stream(self) -> AsyncIterator[tuple[bytes, Instant]]:
+        """See edge_agents.ports.ByteLink."""
+        async with asyncio.timeout(CONNECT_SECONDS):
+            reader, writer = await asyncio.open_connection(self._host, self._port, limit=CHUNK)
+        try:
+            while data := await reader.read(CHUNK):
+                yield data, self._clock.now()
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+
+class TtyLink:
+    """A device at a serial port: 8 data bits, no parity, one stop bit, no flow control."""
+
+    def __init__(self, path: str, baud: int, clock: Clock) -> None:
+        self._path = path
+        self._speed = getattr(termios, f"B{baud}", None)
+        self._clock = clock
+        if self._speed is None:
+            raise ValueError(f"{path}: no such speed as {baud} baud")
+
+    async def stream(self) -> AsyncIterator[tuple[bytes, Instant]]:
+        """See edge_agents.ports.ByteLink."""
+        handle = os.open(self._path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        loop = asyncio.get_running_loop()
+        readable = asyncio.Event()
+        try:
+            self._set_raw(handle)
+            loop.add_reader(handle, readable.set)
+            while True:
+                await readable.wait()
+                readable.clear()
+                with contextlib.suppress(BlockingIOError):
+                    data = os.read(handle, _TTY_CHUNK)
+                    if not data:  # hung up
+                        return
+                    yield data, self._clock.now()
+        finally:
+            loop.remove_reader(handle)
+            os.close(handle)
+
+    def _set_raw(self, handle: int) -> None:
+        if not os.isatty(handle):
+            return
+        control = list(termios.tcgetattr(handle)[6])
+        control[termios.VMIN], control[termios.VTIME] = 1, 0
+        flags = termios.CS8 | termios.CREAD | termios.CLOCAL
+        termios.tcsetattr(handle, termios.TCSANOW, [0, 0, flags, 0, self._speed, self._speed, control])
+        termios.tcflush(handle, termios.TCIFLUSH)
+
+
+def open_link(address: str, clock: Clock) -> ByteLink:
+    """The link an address names.
+
+    Raises:
+        ValueError: it names none.
+    """
+    parts = urlsplit(address)
+    if parts.scheme == "tcp" and parts.hostname and parts.port:
+        return TcpLink(parts.hostname, parts.port, clock)
+    if address.startswith("/"):
+        baud = parse_qs(parts.query).get("baud", ["115200"])[0]
+        return TtyLink(parts.path, int(baud), clock)
+    raise ValueError(f"{address!r} is neither tcp://host:port nor a device path")

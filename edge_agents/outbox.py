@@ -1,0 +1,395 @@
+"""The durable outbox: every record stays here, under its number, until the gateway says it is committed.
+
+Synchronous and single-threaded: ``outbox_writer.OutboxWriter`` runs it in a thread of its own. Every method that
+changes something is one transaction (shedding is one of its own), on the disk when it returns.
+
+    append_batch -> [make room: shed the oldest, declared] -> commit        acknowledge -> delete what is committed
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from edge_agents.failpoint import hit
+from edge_agents.outbox_codec import DamagedRecordError, pack, unpack
+from edge_agents.outbox_ledger import Account, Changes, Ledger, Stream, epoch_id_of, seq_of
+from edge_agents.outbox_schema import PAGE_SIZE, SQL, TABLES, connect, migrate
+from edge_agents.ranges import RangeSet, from_wire
+from gateway.contract.envelope import MAX_RANGES_PER_LANE, Epoch, Lane, LaneAck, LaneState, Seq
+
+SHED_ORDER: Final = (Lane.WAVE, Lane.OBS)  # events are never shed
+WAL_BYTES: Final = 4 * 1024 * 1024
+RESERVE_BYTES: Final = 512 * 1024
+CHECKED_AT_OPEN: Final = 64 * 1024 * 1024  # larger files are checked record by record as they are read
+MAX_STREAMS_DECLARED: Final = 600  # lane states in one hello; the others follow when these are complete
+_ROW_OVERHEAD: Final = 12  # bytes of a row beyond its payload: key, cell header
+_FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A numbered record on its way into the outbox."""
+
+    lane: Lane
+    seq: Seq
+    payload: bytes
+    live: bool = True  # may be sent ahead of the backlog
+    appended_at: float = 0.0  # monotonic seconds
+
+
+class Row(NamedTuple):
+    """A record read back."""
+
+    seq: Seq
+    payload: bytes
+
+
+class DiskFullError(RuntimeError):
+    """There is no room on the disk even after shedding; nothing of the batch was stored."""
+
+
+class DamagedOutboxError(RuntimeError):
+    """The structure of the file is broken."""
+
+
+class OutboxBusyError(RuntimeError):
+    """Another process has this outbox open."""
+
+
+class Outbox:
+    """One SQLite file of records waiting for their acks, at most ``max_bytes`` large unless events alone exceed it."""
+
+    def __init__(self, path: Path, *, epoch: Epoch, max_bytes: int) -> None:
+        """Open or create the file, migrate it, and load the ledger of streams.
+
+        Raises:
+            OutboxBusyError: another process has it.
+            DamagedOutboxError: the file is torn or corrupt (see outbox_salvage.py).
+        """
+        self.path = path
+        self.epoch = epoch
+        self.max_bytes = max_bytes
+        self.damaged_records = 0
+        self._wal_bytes = min(WAL_BYTES, max_bytes // 8)
+        self._limit = max_bytes - self._wal_bytes
+        self._reserve = path.with_name(path.name + ".reserve")
+        self._lock = _lock(path)
+        try:
+            with _naming_damage():
+                self._db = connect(path)
+                self.migrated_from = migrate(self._db)
+                self._db.execute(f"PRAGMA wal_autocheckpoint = {max(16, self._wal_bytes // PAGE_SIZE)}")
+                self._check_structure()
+                self._ledger = Ledger(self._db)
+                self._epoch_id = self._ledger.epoch_id(epoch)
+        except BaseException:
+            self.close()
+            raise
+        self._make_reserve()
+
+    def close(self) -> None:
+        """Close the file; everything committed stays."""
+        if hasattr(self, "_db"):
+            self._db.close()
+        os.close(self._lock)
+
+    # ---- what is in it
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes of the pages in use (free pages are reused before the file grows)."""
+        pages = self._db.execute("PRAGMA page_count").fetchone()[0]
+        free = self._db.execute("PRAGMA freelist_count").fetchone()[0]
+        return int(pages - free) * PAGE_SIZE
+
+    @property
+    def records(self) -> int:
+        """Records held."""
+        return self._ledger.records
+
+    @property
+    def accounts(self) -> Mapping[Stream, Account]:
+        """The ledger of streams that are not complete."""
+        return self._ledger.accounts
+
+    def lane_states(self) -> list[LaneState]:
+        """What the next hello declares: the running epoch's three lanes, then older streams, oldest first."""
+        running = [Stream(self.epoch, lane) for lane in TABLES]
+        older = sorted(
+            (s for s in self.accounts if s.epoch != self.epoch), key=lambda s: (self.accounts[s].epoch_id, s.lane)
+        )
+        return [self._lane_state(stream) for stream in (running + older)[:MAX_STREAMS_DECLARED]]
+
+    def _lane_state(self, stream: Stream) -> LaneState:
+        account = self.accounts.get(stream) or Account(0)
+        return LaneState(
+            epoch=stream.epoch,
+            lane=stream.lane,
+            first=self.oldest(stream, 0),
+            next=account.next,
+            shed=account.shed.to_wire(MAX_RANGES_PER_LANE),
+        )
+
+    def oldest(self, stream: Stream, first: Seq) -> Seq:
+        """The first number from ``first`` on that is held; the stream's ``next`` when there is none."""
+        account = self.accounts.get(stream) or Account(0)
+        keys = (account.key(first), account.key(account.next))
+        oldest = self._db.execute(SQL[stream.lane].oldest, keys).fetchone()[0]
+        return account.next if oldest is None else seq_of(oldest)
+
+    def read(self, stream: Stream, first: Seq, last: Seq, max_records: int, max_bytes: int) -> list[Row]:
+        """Records of ``stream`` from ``first`` to ``last`` in order, as many as fit (at least one, if there is one).
+
+        A record whose checksum is wrong is deleted and counted: the ack that asks for it will learn that it is gone.
+        """
+        account = self.accounts.get(stream)
+        if account is None:
+            return []
+        rows: list[Row] = []
+        size = 0
+        with _naming_damage():
+            keys = (account.key(first), account.key(last), max_records)
+            for key, stored in self._db.execute(SQL[stream.lane].read, keys).fetchall():
+                try:
+                    payload = unpack(key, stored)
+                except DamagedRecordError:
+                    self._drop_damaged(stream, key)
+                    continue
+                if rows and size + len(payload) > max_bytes:
+                    break
+                rows.append(Row(seq_of(key), payload))
+                size += len(payload)
+        return rows
+
+    # ---- in
+
+    def append_batch(self, entries: Sequence[Entry], unborn: Mapping[Lane, RangeSet] | None = None) -> list[Entry]:
+        """Store the entries of the running epoch in one transaction; returns those stored, the rest are declared shed.
+
+        ``unborn``: numbers given out whose records were dropped before they could be stored; they become shed ranges.
+
+        Raises:
+            DiskFullError: the disk is full even after shedding; nothing changed but what was shed.
+        """
+        try:
+            return self._append(entries, unborn or {})
+        except sqlite3.OperationalError as error:
+            if not _is_full(error):
+                raise
+        self._shrink_to_disk()
+        try:
+            return self._append(entries, unborn or {})
+        except sqlite3.OperationalError as error:
+            if not _is_full(error):
+                raise
+            raise DiskFullError(str(error)) from error
+
+    def lift_limit(self) -> None:
+        """Try the configured size again after a full disk lowered it."""
+        self._limit = self.max_bytes - self._wal_bytes
+        self._make_reserve()
+
+    def _append(self, entries: Sequence[Entry], unborn: Mapping[Lane, RangeSet]) -> list[Entry]:
+        epoch_id = self._epoch_id or self._begin_epoch()
+        packed, dropped = self._fit(epoch_id, entries)
+        for lane, ranges in unborn.items():
+            dropped.setdefault(lane, RangeSet()).update(ranges)
+        changes: Changes = {}
+        with self._transaction():
+            for lane in TABLES:
+                stream = Stream(self.epoch, lane)
+                old = self.accounts.get(stream) or Account(epoch_id)
+                rows = [(old.key(entry.seq), body) for entry, body in packed if entry.lane is lane]
+                lost = dropped.get(lane, RangeSet())
+                if rows or lost:
+                    self._db.executemany(SQL[lane].insert, rows)
+                    last = max([seq_of(key) for key, _ in rows[-1:]] + [last for _, last in lost])
+                    changes[stream] = _grown(old, last + 1, len(rows), lost)
+            self._ledger.write(changes)
+            hit("before-append-commit")
+        self._ledger.apply(changes)
+        hit("after-append-commit")
+        return [entry for entry, _ in packed]
+
+    def _begin_epoch(self) -> int:
+        """The epoch gets its row with its first record, so that restarts which record nothing leave nothing."""
+        with self._transaction():
+            epoch_id = self._ledger.add_epoch(self.epoch)
+        self._epoch_id = epoch_id
+        return epoch_id
+
+    # ---- room
+
+    def _fit(self, epoch_id: int, entries: Sequence[Entry]) -> tuple[list[tuple[Entry, bytes]], dict[Lane, RangeSet]]:
+        """Pack the entries and make room; a lane that cannot have room gives up its new entries, events never."""
+        account = Account(epoch_id)
+        packed = [(entry, pack(account.key(entry.seq), entry.lane, entry.payload)) for entry in entries]
+        dropped: dict[Lane, RangeSet] = {}
+        for lane in SHED_ORDER:
+            if self._make_room(sum(len(body) + _ROW_OVERHEAD for _, body in packed), lane):
+                break
+            refused = RangeSet((entry.seq, entry.seq) for entry, _ in packed if entry.lane is lane)
+            if refused:
+                dropped[lane] = refused
+                packed = [(entry, body) for entry, body in packed if entry.lane is not lane]
+            if not packed:
+                break
+        return packed, dropped
+
+    def _make_room(self, need: int, lane: Lane) -> bool:
+        """Shed the oldest records of ``lane`` until ``need`` more bytes fit; False when that did not suffice."""
+        while (over := self.used_bytes + need - self._limit) > 0:
+            if not self._shed_oldest(lane, max(over, self._limit // 128)):
+                return False
+        return True
+
+    def _shed_oldest(self, lane: Lane, wanted: int) -> bool:
+        """Delete about ``wanted`` bytes of the lane's oldest records, declaring each number; False when it is empty."""
+        names = {account.epoch_id: stream for stream, account in self.accounts.items() if stream.lane is lane}
+        by_stream: dict[Stream, RangeSet] = {}
+        size = last_key = 0
+        cursor = self._db.execute(SQL[lane].lengths)
+        for key, length in cursor:
+            by_stream.setdefault(names[epoch_id_of(key)], RangeSet()).add(seq_of(key))
+            size += length + _ROW_OVERHEAD
+            last_key = key
+            if size >= wanted:
+                break
+        cursor.close()
+        if not by_stream:
+            return False
+        changes: Changes = {}
+        for stream, numbers in by_stream.items():
+            old = self.accounts[stream]
+            changes[stream] = _grown(old, old.next, -numbers.count, numbers)
+        with self._transaction():
+            self._db.execute(SQL[lane].delete_to, (last_key,))
+            self._ledger.write(changes)
+            hit("before-shed-commit")
+        self._ledger.apply(changes)
+        hit("after-shed-commit")
+        return True
+
+    def _shrink_to_disk(self) -> None:
+        """After "disk full": live within the file as it is now, and give the reserve back to the disk."""
+        self._reserve.unlink(missing_ok=True)
+        pages = int(self._db.execute("PRAGMA page_count").fetchone()[0])
+        self._limit = min(self._limit, max(pages * PAGE_SIZE - RESERVE_BYTES, 16 * PAGE_SIZE))
+
+    def _make_reserve(self) -> None:
+        """Keep a little disk aside, so that shedding itself has room to write when the disk is full."""
+        if self.max_bytes < 16 * RESERVE_BYTES or self._reserve.exists():
+            return
+        try:
+            with self._reserve.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+        except OSError:  # the disk is full already: there is nothing to set aside
+            self._reserve.unlink(missing_ok=True)
+
+    # ---- out
+
+    def acknowledge(self, acks: Sequence[LaneAck]) -> int:
+        """Delete what the gateway has committed, in one transaction; returns the number of records deleted.
+
+        Numbers an ack names as missing are kept, wherever they stand. A stream of an older epoch that is complete
+        (watermark = next, nothing missing) is forgotten. Streams this outbox does not know are ignored.
+        """
+        before = self.records
+        changes: Changes = {}
+        with self._transaction():
+            for ack in acks:
+                stream = Stream(ack.epoch, ack.lane)
+                if (account := self.accounts.get(stream)) is not None:
+                    changes[stream] = self._acknowledge(stream, account, ack)
+            self._ledger.write(changes)
+            hit("before-ack-delete")
+        self._ledger.apply(changes)
+        hit("after-ack-delete")
+        return before - self.records
+
+    def _acknowledge(self, stream: Stream, account: Account, ack: LaneAck) -> Account | None:
+        watermark = min(ack.watermark, account.next)
+        done = RangeSet([(0, watermark - 1)])
+        done.subtract(from_wire(ack.missing))
+        deleted = 0
+        for first, last in done:
+            keys = (account.key(first), account.key(last))
+            deleted += self._db.execute(SQL[stream.lane].delete, keys).rowcount
+        if watermark == account.next and not ack.missing and stream.epoch != self.epoch:
+            return None
+        shed = account.shed.copy()
+        shed.subtract(done)
+        return Account(
+            account.epoch_id, account.next, max(account.watermark, watermark), account.records - deleted, shed
+        )
+
+    # ---- guards
+
+    def _drop_damaged(self, stream: Stream, key: int) -> None:
+        account = self.accounts[stream]
+        changes: Changes = {stream: _grown(account, account.next, -1, RangeSet())}
+        with self._transaction():
+            self._db.execute(SQL[stream.lane].delete, (key, key))
+            self._ledger.write(changes)
+        self._ledger.apply(changes)
+        self.damaged_records += 1
+
+    def _check_structure(self) -> None:
+        if self.path.stat().st_size <= CHECKED_AT_OPEN:
+            verdict = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if verdict != "ok":
+                raise DamagedOutboxError(str(verdict))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with _naming_damage():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # SQLite itself may have rolled back (disk full)
+                    self._db.execute("ROLLBACK")
+                raise
+
+
+def _grown(old: Account, following: Seq, records: int, shed: RangeSet) -> Account:
+    """The account with ``next = following``, ``records`` more rows (or fewer) and more numbers shed."""
+    union = old.shed.copy()
+    union.update(shed)
+    return Account(old.epoch_id, max(old.next, following), old.watermark, old.records + records, union)
+
+
+def _lock(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise OutboxBusyError(f"{path} belongs to a running agent") from error
+    return handle
+
+
+@contextmanager
+def _naming_damage() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if _code(error) in _DAMAGED:
+            raise DamagedOutboxError(str(error)) from error
+        raise
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
+
+
+def _is_full(error: sqlite3.Error) -> bool:
+    return _code(error) in _FULL

@@ -1,0 +1,133 @@
+"""Reads back, when the gateway starts, the state the last commit left."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from gateway.adapters import tables
+from gateway.admit import Clock, RegisteredUnit
+from gateway.alerts.alert import Alert
+from gateway.changes import Position
+from gateway.contract.envelope import Hello, Instant, Lane, Presence
+from gateway.contract.identity import Provenance
+from gateway.contract.topic import UnitAddress, UnitKind
+from gateway.derive.derivation import DERIVED_EPOCH
+from gateway.derive.silence import SilenceWatch
+from gateway.fleet import Fleet, Latest
+from gateway.ledger import Absence, Fate, IdSource, LaneLedger, Ledger
+from gateway.rules.hold import Hold
+from gateway.rules.threshold import Thresholds
+from gateway.sequence import Sequencer
+
+_hello = msgspec.json.Decoder(Hello)
+
+
+class Restored(msgspec.Struct):
+    """Everything the pipeline keeps in memory."""
+
+    position: Position | None
+    ledger: Ledger
+    fleet: Fleet
+    thresholds: Thresholds
+    open_alerts: list[Alert]
+    silence: SilenceWatch
+    sequencer: Sequencer
+
+
+def load(connection: Connection, started_at: Instant) -> Restored:
+    """The state as of the last commit."""
+    fleet = Fleet()
+    for unit, entry in load_units(connection).items():
+        fleet.register(unit, entry)
+    ledger = _load_ledger(connection)
+    sequencer = Sequencer()
+    for lane in ledger.lanes.values():
+        sequencer.restore(lane.id, lane.next)
+    alerts = [_alert(row) for row in connection.execute(select(tables.alert).where(tables.alert.c.state != "resolved"))]
+    silence = SilenceWatch(started_at)
+    _load_links(connection, fleet, silence, ledger)
+    _load_latest(connection, fleet, silence)
+    _restore_silences(silence, alerts)
+    return Restored(_load_position(connection), ledger, fleet, _load_holds(connection), alerts, silence, sequencer)
+
+
+def load_units(connection: Connection) -> dict[str, RegisteredUnit]:
+    """The registry: units that may speak."""
+    rows = connection.execute(select(tables.unit).where(tables.unit.c.revoked_at.is_(None)))
+    return {
+        row.id: RegisteredUnit(UnitAddress(row.site, UnitKind(row.kind), row.id), row.name, Provenance(row.provenance))
+        for row in rows
+    }
+
+
+def _load_position(connection: Connection) -> Position | None:
+    row = connection.execute(select(tables.position)).first()
+    return Position(row.stream_created, row.sequence, row.logged_at) if row else None
+
+
+def _load_ledger(connection: Connection) -> Ledger:
+    last_lane = connection.execute(select(func.max(tables.lane.c.id))).scalar() or 0
+    last_gap = connection.execute(select(func.max(tables.gap.c.id))).scalar() or 0
+    ledger = Ledger(IdSource(last_lane), IdSource(last_gap))
+    lanes: dict[int, LaneLedger] = {}
+    for row in connection.execute(select(tables.lane)):
+        lane = LaneLedger(row.id, row.unit, row.epoch, Lane(row.lane), row.next, row.seen_at)
+        lanes[row.id] = ledger.add(lane)
+    gap = tables.gap.c
+    for row in connection.execute(select(tables.gap).where(gap.healed_at.is_(None)).order_by(gap.lane_id, gap.first)):
+        lanes[row.lane_id].absences.append(_absence(row))
+    return ledger
+
+
+def _absence(row: Any) -> Absence:
+    fate = Fate.LOST if row.lost_at else Fate.SHED if row.shed_at else Fate.OPEN
+    absence = Absence(row.id, row.first, row.last, row.seen_at, row.first, row.last, fate)
+    absence.fated_at = row.lost_at or row.shed_at
+    return absence
+
+
+def _alert(row: Any) -> Alert:
+    return msgspec.convert(dict(row._mapping), Alert)
+
+
+def _load_holds(connection: Connection) -> Thresholds:
+    thresholds = Thresholds()
+    for row in connection.execute(select(tables.rule_clock)):
+        thresholds.holds[row.subject, row.rule] = msgspec.json.decode(row.state, type=Hold)
+    return thresholds
+
+
+def _load_links(connection: Connection, fleet: Fleet, silence: SilenceWatch, ledger: Ledger) -> None:
+    for row in connection.execute(select(tables.unit_link)):
+        state = fleet.states.get(row.unit)
+        if state is None:
+            continue
+        hello = _hello.decode(row.hello)
+        state.presence, state.epoch, state.hello_at = Presence(row.presence), row.epoch, row.hello_at
+        state.link_mode, state.outbox_records = hello.link_mode, hello.outbox_records
+        if row.clock_offset is not None:
+            fleet.clocks[row.unit] = Clock(row.clock_offset, row.clock_error)
+        epochs = {lane.epoch for lane in ledger.by_unit.get(row.unit, ())}
+        fleet.superseded[row.unit] = epochs - {row.epoch, DERIVED_EPOCH}
+        silence.restore(row.unit, None, None, row.hello_at)
+
+
+def _load_latest(connection: Connection, fleet: Fleet, silence: SilenceWatch) -> None:
+    for row in connection.execute(select(tables.latest)):
+        state = fleet.states.get(row.unit)
+        if state is None:
+            continue
+        state.latest[row.device, row.quantity] = Latest(row.value, row.event_at, row.received_at, row.derived)
+        if not row.derived:
+            silence.restore(row.unit, row.device, row.quantity, row.received_at)
+    fleet.devices = {(row.unit, row.device) for row in connection.execute(select(tables.device))}
+
+
+def _restore_silences(silence: SilenceWatch, alerts: list[Alert]) -> None:
+    """Units and channels whose silence has been raised stay silent until they speak."""
+    for alert in alerts:
+        if alert.rule == "link-lost":
+            silence.mark(alert.unit, None, None)
+        elif alert.rule == "signal-missing" and alert.device is not None:
+            silence.mark(alert.unit, alert.device, alert.quantity)

@@ -1,0 +1,262 @@
+"""Everything committed, as SQLAlchemy Core tables. Times are integer microseconds UTC; alembic migrates them.
+
+``lane`` and ``gap`` are the ledger: a number below ``lane.next`` that no open gap covers is stored or accounted for.
+``record`` holds what arrived, as it came; the compactor folds closed windows of it into ``block``.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+Time = BigInteger  # us since 1970
+Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite gives rowids only to INTEGER keys
+
+# ---- registry -------------------------------------------------------------------------------------------------------
+site = Table(
+    "site", metadata,
+    Column("id", String(48), primary_key=True),
+    Column("name", Text, nullable=False),
+)  # fmt: skip
+unit = Table(
+    "unit", metadata,
+    Column("id", String(48), primary_key=True),  # = MQTT client id
+    Column("site", ForeignKey("site.id"), nullable=False),
+    Column("kind", String(24), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("provenance", String(12), nullable=False),  # live | test | simulated
+    Column("token_hash", String(64), nullable=False),  # SHA-256 hex of a 256-bit random token
+    Column("registered_at", Time, nullable=False),
+    Column("revoked_at", Time),
+)  # fmt: skip
+unit_link = Table(  # what the last hello of a unit said
+    "unit_link", metadata,
+    Column("unit", ForeignKey("unit.id"), primary_key=True),
+    Column("presence", String(8), nullable=False),  # online | offline
+    Column("epoch", String(16), nullable=False),
+    Column("hello_at", Time, nullable=False),
+    Column("hello", LargeBinary, nullable=False),  # JSON as it came
+    Column("clock_offset", BigInteger),
+    Column("clock_error", BigInteger),
+)  # fmt: skip
+device = Table(
+    "device", metadata,
+    Column("unit", ForeignKey("unit.id"), nullable=False),
+    Column("device", String(48), nullable=False),
+    Column("first_seen_at", Time, nullable=False),
+    PrimaryKeyConstraint("unit", "device"),
+)  # fmt: skip
+person = Table(
+    "person", metadata,
+    Column("id", String(36), primary_key=True),  # pseudonym: the only form that leaves this table for logs and topics
+    Column("name", Text, nullable=False),  # "" while unknown
+    Column("sex", String(8)),  # female | male | other | unknown
+    Column("birth_date", String(10)),
+    Column("identifier", Text),
+    Column("created_at", Time, nullable=False),
+)  # fmt: skip
+association = Table(
+    "association", metadata,
+    Column("id", Id, primary_key=True),
+    Column("unit", ForeignKey("unit.id"), nullable=False),
+    Column("device", String(48), nullable=False),
+    Column("subject", ForeignKey("person.id"), nullable=False),
+    Column("start_at", Time, nullable=False),
+    Column("end_at", Time),
+    Column("source", String(12), nullable=False),
+    Column("confirmed_by", String(64)),
+    Index("association_by_device", "unit", "device", "start_at"),
+)  # fmt: skip
+
+# ---- log position, ledger, records ----------------------------------------------------------------------------------
+position = Table(
+    "position", metadata,
+    Column("partition", Integer, primary_key=True),
+    Column("stream_created", String(40), nullable=False),
+    Column("sequence", BigInteger, nullable=False),  # last one committed
+    Column("logged_at", Time, nullable=False),
+)  # fmt: skip
+lane = Table(
+    "lane", metadata,
+    Column("id", Id, primary_key=True),
+    Column("unit", ForeignKey("unit.id"), nullable=False),
+    Column("epoch", String(16), nullable=False),
+    Column("lane", String(5), nullable=False),  # event | obs | wave
+    Column("next", BigInteger, nullable=False),  # highest number seen or announced, + 1
+    Column("seen_at", Time, nullable=False),  # last change
+    UniqueConstraint("unit", "epoch", "lane"),
+)  # fmt: skip
+gap = Table(  # numbers below lane.next that never came, or came late
+    "gap", metadata,
+    Column("id", Id, primary_key=True),
+    Column("lane_id", ForeignKey("lane.id"), nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("seen_at", Time, nullable=False),
+    Column("healed_at", Time),  # all of it arrived
+    Column("lost_at", Time),  # the agent said it has it no more
+    Column("shed_at", Time),  # the agent declared it shed
+    Index("gap_by_lane", "lane_id", "first"),
+)  # fmt: skip
+record = Table(
+    "record", metadata,
+    Column("lane_id", Id, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("device", String(48), nullable=False),
+    Column("observed_at", Time, nullable=False),  # device clock, as it came
+    Column("event_at", Time, nullable=False),  # observed_at on the gateway's clock; what rules and charts use
+    Column("received_at", Time, nullable=False),  # the log's timestamp
+    Column("flags", Integer, nullable=False),  # RecordFlag
+    Column("payload", LargeBinary, nullable=False),  # as it came
+    PrimaryKeyConstraint("lane_id", "seq"),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+block = Table(  # a closed window of one lane and device, folded; opens bit-exact to the records it replaces
+    "block", metadata,
+    Column("id", Id, primary_key=True),
+    Column("unit", String(48), nullable=False),
+    Column("lane", String(5), nullable=False),
+    Column("device", String(48), nullable=False),
+    Column("lane_id", Id, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("records", Integer, nullable=False),
+    Column("start_at", Time, nullable=False),  # event_at of the first ...
+    Column("end_at", Time, nullable=False),  # ... and the end of the last
+    Column("codec", String(16), nullable=False),
+    Column("header", LargeBinary, nullable=False),  # MessagePack: per signal n, min, max, sum; per record seq, times, crc
+    Column("data", LargeBinary, nullable=False),
+    Index("block_by_time", "unit", "lane", "start_at"),
+    Index("block_by_seq", "lane_id", "first_seq"),
+)  # fmt: skip
+latest = Table(
+    "latest", metadata,
+    Column("unit", String(48), nullable=False),
+    Column("device", String(48), nullable=False),
+    Column("quantity", String(64), nullable=False),
+    Column("value", Float),  # NULL = device says it cannot measure it now
+    Column("event_at", Time, nullable=False),
+    Column("received_at", Time, nullable=False),
+    Column("derived", Boolean, nullable=False),
+    PrimaryKeyConstraint("unit", "device", "quantity"),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+reject = Table(  # input that was refused, whole or in part, kept for replay
+    "reject", metadata,
+    Column("id", Id, primary_key=True),
+    Column("received_at", Time, nullable=False),
+    Column("subject", Text, nullable=False),  # as published
+    Column("unit", String(48)),  # when the subject names one
+    Column("reason", String(32), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("lane_id", Id),  # set, with seq, when the refused message was numbered: it is accounted for by this row
+    Column("seq", BigInteger),
+    Column("whole", Boolean, nullable=False),  # False: one value refused, the record itself is stored
+    Column("payload", LargeBinary, nullable=False),
+    Index("reject_by_time", "received_at"),
+    Index("reject_by_lane", "lane_id", "seq"),
+)  # fmt: skip
+conflict = Table(  # a number that came twice with different content
+    "conflict", metadata,
+    Column("id", Id, primary_key=True),
+    Column("lane_id", Id, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("received_at", Time, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)  # fmt: skip
+
+# ---- alerts ---------------------------------------------------------------------------------------------------------
+alert = Table(
+    "alert", metadata,
+    Column("id", String(36), primary_key=True),
+    Column("subject", Text, nullable=False),  # "unit/amb-001", "device/amb-001/monitor" ...
+    Column("unit", String(48), nullable=False),
+    Column("device", String(48)),
+    Column("rule", String(48), nullable=False),  # code of the catalogue row
+    Column("kind", String(16), nullable=False),  # physiological | technical
+    Column("priority", String(8), nullable=False),  # low | medium | high
+    Column("state", String(16), nullable=False),  # pending | firing | acknowledged | latched | resolved
+    Column("quantity", String(64)),
+    Column("value", Float),
+    Column("limit", Float),
+    Column("raised_at", Time, nullable=False),  # event time the condition was declared
+    Column("updated_at", Time, nullable=False),
+    Column("acknowledged_at", Time),
+    Column("acknowledged_by", String(64)),
+    Column("resolved_at", Time),
+    Column("simulated", Boolean, nullable=False),
+    Index("alert_by_state", "state", "raised_at"),
+    Index("alert_by_subject", "subject", "rule"),
+)  # fmt: skip
+alert_event = Table(  # append-only: every transition of every alert
+    "alert_event", metadata,
+    Column("id", Id, primary_key=True),
+    Column("alert", ForeignKey("alert.id"), nullable=False),
+    Column("at", Time, nullable=False),
+    Column("event", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("actor", String(64)),
+    Column("details", Text, nullable=False),  # JSON: values, limit, window
+)  # fmt: skip
+rule_clock = Table(  # half-elapsed "for" and "clear-for" durations
+    "rule_clock", metadata,
+    Column("subject", Text, nullable=False),
+    Column("rule", String(48), nullable=False),
+    Column("state", Text, nullable=False),  # JSON
+    PrimaryKeyConstraint("subject", "rule"),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+
+# ---- people who use it ----------------------------------------------------------------------------------------------
+account = Table(
+    "account", metadata,
+    Column("name", String(64), primary_key=True),
+    Column("password_hash", Text, nullable=False),  # argon2id
+    Column("role", String(16), nullable=False),
+    Column("sites", Text, nullable=False),  # JSON list of site ids, ["*"] = all
+    Column("created_at", Time, nullable=False),
+    Column("disabled_at", Time),
+)  # fmt: skip
+session = Table(
+    "session", metadata,
+    Column("id_hash", String(64), primary_key=True),  # SHA-256 of the cookie's secret
+    Column("account", ForeignKey("account.name"), nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("expires_at", Time, nullable=False),
+)  # fmt: skip
+audit_log = Table(  # append-only, hash-chained
+    "audit_log", metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Time, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("action", String(48), nullable=False),
+    Column("target", Text, nullable=False),
+    Column("details", Text, nullable=False),  # JSON
+    Column("chain", String(64), nullable=False),  # SHA-256 hex of the previous chain and this row
+)  # fmt: skip
+
+# ---- retention ------------------------------------------------------------------------------------------------------
+retired = Table(  # numbers that were stored and then deleted by retention: every one of first..last
+    "retired", metadata,
+    Column("id", Id, primary_key=True),
+    Column("lane_id", Id, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("records", Integer, nullable=False),  # = last_seq - first_seq + 1
+    Column("at", Time, nullable=False),  # last deletion that made the range
+    Column("reason", String(16), nullable=False),  # age | budget
+    Index("retired_by_lane", "lane_id", "first_seq"),
+)  # fmt: skip

@@ -1,0 +1,197 @@
+"""Who may say it, is it new, can the numbers be true, and when did it happen."""
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from gateway.contract.envelope import Hello, Instant
+from gateway.contract.identity import ClockQuality, Provenance
+from gateway.contract.observation import Event, Observation, Reply
+from gateway.contract.quantity import QUANTITIES, SECOND
+from gateway.contract.topic import UnitAddress
+from gateway.contract.waveform import WaveFrame
+from gateway.ledger import LaneLedger, Ledger, Receipt
+from gateway.ports import RecordFlag
+from gateway.unpack import Refused, Route, Unpacked
+
+LATE_AFTER: Final = 60 * SECOND
+SMALL_OFFSET: Final = 2 * SECOND  # a clock this near needs no correction
+FUTURE_TOLERANCE: Final = 5 * SECOND
+ECG_VALIDITY: Final = 30 * SECOND
+
+
+class AdmitReason(StrEnum):
+    """Why a message that could be read is not taken, or a value of it is not used."""
+
+    UNKNOWN_UNIT = "unknown-unit"
+    FOREIGN_TOPIC = "foreign-topic"  # the unit is registered under another site or kind
+    OUT_OF_RANGE = "out-of-range"  # one value is not plausible; the record is stored
+    TOO_MANY_GAPS = "too-many-gaps"  # not admitted, so not acked, so not lost
+
+
+class RegisteredUnit(msgspec.Struct, frozen=True):
+    """What the registry knows of a unit."""
+
+    address: UnitAddress
+    name: str
+    provenance: Provenance
+
+
+class Clock(msgspec.Struct, frozen=True):
+    """A unit's clock against ours, as its last hello measured it (us); None = not measured."""
+
+    offset: int | None = None
+    error: int | None = None
+
+    @property
+    def quality(self) -> ClockQuality:
+        if self.offset is None:
+            return ClockQuality.UNTRUSTED
+        return ClockQuality.GOOD if abs(self.offset) <= SMALL_OFFSET else ClockQuality.CORRECTED
+
+
+class Admitted(msgspec.Struct, frozen=True, gc=False):
+    """A record on its way through the pipeline."""
+
+    route: Route
+    lane: LaneLedger
+    body: Observation | Event | WaveFrame
+    event_at: Instant
+    received_at: Instant
+    flags: int
+    payload: bytes
+    simulated: bool = False
+
+
+class Duplicate(msgspec.Struct, frozen=True, gc=False):
+    """A number that has come before; the writer compares contents."""
+
+    lane: LaneLedger
+    body: Observation | Event | WaveFrame
+    received_at: Instant
+    payload: bytes
+
+
+class Greeting(msgspec.Struct, frozen=True, gc=False):
+    """A hello of a registered unit."""
+
+    route: Route
+    body: Hello
+    received_at: Instant
+    payload: bytes
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """A unit's reply to a command."""
+
+    route: Route
+    body: Reply
+    received_at: Instant
+
+
+class Admission:
+    """Judges messages in the order of the log. State: the ledger, the units, their clocks."""
+
+    def __init__(self, ledger: Ledger, units: dict[str, RegisteredUnit], clocks: dict[str, Clock]) -> None:
+        self.ledger = ledger
+        self.units = units
+        self.clocks = clocks
+
+    def admit(self, message: Unpacked) -> Admitted | Duplicate | Greeting | Answer | Refused:
+        """What becomes of one message. Values out of range are still inside: see :func:`refuse_values`."""
+        route = message.route
+        unit = self.units.get(route.address.unit)
+        if unit is None:
+            return _refuse(message, AdmitReason.UNKNOWN_UNIT, route.address.unit)
+        if unit.address != route.address:
+            return _refuse(message, AdmitReason.FOREIGN_TOPIC, f"registered as {unit.address}")
+        body, received_at = message.body, message.log.logged_at
+        match body:
+            case Hello():
+                self._hear(route, body, received_at)
+                return Greeting(route, body, received_at, message.log.payload)
+            case Reply():
+                return Answer(route, body, received_at)
+        return self._number(message, body, unit)
+
+    def account(self, refused: Refused) -> LaneLedger | None:
+        """Counts the number of a refused record as received; None when it had none or it came before."""
+        route = refused.route
+        if route is None or route.lane is None or refused.epoch is None or refused.seq is None:
+            return None
+        if route.address.unit not in self.units:
+            return None
+        lane = self.ledger.lane(route.address.unit, refused.epoch, route.lane)
+        new = self.ledger.receive(lane, refused.seq, refused.log.logged_at) is Receipt.NEW
+        return lane if new else None
+
+    def _hear(self, route: Route, hello: Hello, received_at: Instant) -> None:
+        unit = route.address.unit
+        self.ledger.hear(unit, hello.lanes, received_at)
+        if hello.clock_offset is not None:
+            self.clocks[unit] = Clock(hello.clock_offset, hello.clock_error)
+
+    def _number(
+        self, message: Unpacked, body: Observation | Event | WaveFrame, unit: RegisteredUnit
+    ) -> Admitted | Duplicate | Refused:
+        route, log = message.route, message.log
+        assert route.lane is not None
+        lane = self.ledger.lane(route.address.unit, body.epoch, route.lane)
+        match self.ledger.receive(lane, body.seq, log.logged_at):
+            case Receipt.DUPLICATE:
+                return Duplicate(lane, body, log.logged_at, log.payload)
+            case Receipt.REFUSED:
+                return _refuse(message, AdmitReason.TOO_MANY_GAPS, f"seq {body.seq}, next {lane.next}")
+        event_at, flags = judge_time(body, log.logged_at, self.clocks.get(route.address.unit))
+        simulated = unit.provenance is not Provenance.LIVE
+        return Admitted(route, lane, body, event_at, log.logged_at, flags, log.payload, simulated)
+
+
+def judge_time(
+    body: Observation | Event | WaveFrame, received_at: Instant, clock: Clock | None
+) -> tuple[Instant, int]:
+    """When the record happened on the gateway's clock, and its time flags.
+
+    An untrusted clock (never measured and far off, or in the future) yields received time; the record still counts.
+    """
+    flags = 0
+    event_at = body.observed_at
+    if clock is not None and clock.offset is not None and abs(clock.offset) > SMALL_OFFSET:
+        event_at += clock.offset
+        flags |= RecordFlag.CLOCK_CORRECTED
+    unmeasured = clock is None or clock.offset is None
+    age = received_at - event_at
+    if age < -FUTURE_TOLERANCE or (unmeasured and not body.backfill and age > LATE_AFTER):
+        event_at, age = received_at, 0
+        flags = RecordFlag.CLOCK_UNTRUSTED
+    if body.test:
+        flags |= RecordFlag.TEST
+    if body.backfill:
+        flags |= RecordFlag.BACKFILL
+    if body.backfill or age > LATE_AFTER:
+        flags |= RecordFlag.LATE
+        if age > _validity(body):
+            flags |= RecordFlag.HISTORICAL
+    return event_at, int(flags)
+
+
+def _validity(body: Observation | Event | WaveFrame) -> int:
+    """The longest clinical validity in the record, us."""
+    if isinstance(body, Observation):
+        return max((QUANTITIES[name].clinical_validity for name in body.values), default=0)
+    return ECG_VALIDITY if isinstance(body, WaveFrame) else LATE_AFTER
+
+
+def implausible(body: Observation) -> dict[str, float]:
+    """The values outside their quantity's plausible range."""
+    bad: dict[str, float] = {}
+    for name, value in body.values.items():
+        row = QUANTITIES[name]
+        if value is not None and not row.low <= value <= row.high:
+            bad[name] = value
+    return bad
+
+
+def _refuse(message: Unpacked, reason: AdmitReason, detail: str) -> Refused:
+    return Refused(message.log, reason, detail, message.route)

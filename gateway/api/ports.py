@@ -1,0 +1,280 @@
+"""What the API asks of the rest of the gateway. Adapters implement these; the API imports none of them.
+
+Functions that take a ``connection`` read or write inside the caller's transaction; a module of plain functions fits a
+protocol here as well as an object does. ``sites`` is a site scope: ``None`` means every site.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from gateway.contract.envelope import Instant
+
+ALL_SITES = "*"
+Sites = frozenset[str] | None
+
+
+class Role(StrEnum):
+    """What a person may do; `gateway.api.permissions` has the table."""
+
+    DOCTOR = "doctor"
+    NURSE = "nurse"
+    DISPATCHER = "dispatcher"
+    OPS = "ops"
+    ADMIN = "admin"
+
+
+def scope_of(sites: Collection[str]) -> Sites:
+    """The site scope a list of site ids stands for; ``["*"]`` is every site."""
+    return None if ALL_SITES in sites else frozenset(sites)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who makes a request, found by the session cookie."""
+
+    name: str
+    role: Role
+    sites: tuple[str, ...]  # ("*",) = all
+    session: str  # SHA-256 hex of the cookie's secret
+    must_change_password: bool = False  # signed in with the one-time secret of the first start
+
+    @property
+    def scope(self) -> Sites:
+        return scope_of(self.sites)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoLogin:
+    """The ready login of the demo, shown on the sign-in page; a demo listens on loopback only."""
+
+    username: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A row of table ``account``."""
+
+    name: str
+    password_hash: str
+    role: Role
+    sites: tuple[str, ...]
+    created_at: Instant
+    disabled_at: Instant | None
+    must_change_password: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Full state of the live feed, as JSON-ready dictionaries (UnitState and Alert of the live feed)."""
+
+    units: Sequence[dict[str, Any]]
+    alerts: Sequence[dict[str, Any]]
+
+
+class IllegalTransition(Exception):  # noqa: N818 - a refusal of the alert book, not a fault
+    """The alert cannot do this in its present state."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"not possible while the alert is {state}")
+        self.state = state
+
+
+class AlertNotFound(Exception):  # noqa: N818 - see above
+    """No alert has this id."""
+
+
+class Alerts(Protocol):
+    """The one place that changes alerts."""
+
+    async def acknowledge(self, alert_id: str, actor: str) -> dict[str, Any]:
+        """The alert after ``actor`` acknowledged it, committed.
+
+        Raises:
+            AlertNotFound: no such alert.
+            IllegalTransition: it is resolved, or acknowledged already.
+        """
+        ...
+
+
+class Accounts(Protocol):
+    """Accounts and their sessions."""
+
+    def find(self, connection: Connection, name: str) -> Account | None: ...
+
+    def every(self, connection: Connection) -> list[Account]: ...
+
+    def create(self, connection: Connection, account: Account) -> bool:
+        """Adds it; false when the name is taken."""
+        ...
+
+    def save(self, connection: Connection, account: Account) -> None:
+        """Writes hash, role, sites and disabling; closes all its sessions, so that none keeps old rights."""
+        ...
+
+    def open_session(self, connection: Connection, id_hash: str, name: str, now: Instant, expires_at: Instant) -> None:
+        """Adds a session and forgets those that expired."""
+        ...
+
+    def close_session(self, connection: Connection, id_hash: str) -> None: ...
+
+    def actor(self, connection: Connection, id_hash: str, now: Instant) -> Actor | None:
+        """The person behind a session that is neither expired nor of a disabled account."""
+        ...
+
+    def live_sessions(self, connection: Connection, id_hashes: Collection[str], now: Instant) -> set[str]:
+        """Those of ``id_hashes`` that still identify somebody."""
+        ...
+
+
+class AuditTrail(Protocol):
+    """Append-only, hash-chained log of what people did."""
+
+    def append(
+        self, connection: Connection, at: Instant, actor: str, action: str, target: str, details: dict[str, Any]
+    ) -> None: ...
+
+
+Row = dict[str, Any]
+"""A row as the API's schema names it; the response model checks it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Which page of a list: ``limit`` rows after the position ``after`` (the last row of the page before)."""
+
+    limit: int
+    after: tuple[int, str] | None = None  # (time or number, id) of the sort key
+
+
+class Registry(Protocol):
+    """Sites, units and devices."""
+
+    def sites(self, connection: Connection, scope: Sites) -> list[Row]: ...
+
+    def units(self, connection: Connection, scope: Sites, site: str | None = None) -> list[Row]: ...
+
+    def unit(self, connection: Connection, unit: str, scope: Sites) -> Row | None: ...
+
+    def devices(self, connection: Connection, unit: str) -> list[Row]: ...
+
+
+class AlertReads(Protocol):
+    """Alerts as rows, newest first."""
+
+    def alerts(
+        self, connection: Connection, scope: Sites, page: PageRequest, *, open_only: bool, unit: str | None
+    ) -> list[Row]: ...
+
+    def alert(self, connection: Connection, alert_id: str, scope: Sites) -> Row | None: ...
+
+
+class People(Protocol):
+    """People and which device speaks for whom."""
+
+    def people(self, connection: Connection, scope: Sites, page: PageRequest) -> list[Row]: ...
+
+    def person(self, connection: Connection, person: str, scope: Sites) -> Row | None: ...
+
+    def add_person(self, connection: Connection, row: Row) -> None: ...
+
+    def associations(
+        self, connection: Connection, scope: Sites, page: PageRequest, *, unit: str | None, subject: str | None
+    ) -> list[Row]: ...
+
+    def association(self, connection: Connection, association: int, scope: Sites) -> Row | None: ...
+
+    def associate(self, connection: Connection, row: Row) -> Row | None:
+        """Adds it and gives it with its id; none when the device already speaks for somebody in that interval."""
+        ...
+
+    def end_association(self, connection: Connection, association: int, end_at: Instant) -> bool:
+        """Ends it; false when it had ended already."""
+        ...
+
+
+class Segment(Protocol):
+    """A stretch of a sampled signal without a hole."""
+
+    @property
+    def start_at(self) -> Instant: ...
+
+    @property
+    def fs(self) -> float: ...
+
+    @property
+    def scale(self) -> float: ...
+
+    @property
+    def leads(self) -> Sequence[str]: ...
+
+    @property
+    def n0(self) -> int: ...
+
+    @property
+    def samples(self) -> NDArray[np.int16]:
+        """Shape (leads, n)."""
+        ...
+
+
+class History(Protocol):
+    """What was recorded, folded into blocks or not; rows in event time."""
+
+    def latest(self, connection: Connection, unit: str) -> list[Row]:
+        """device, quantity, value, at, received_at, derived; by device and quantity."""
+        ...
+
+    def series(
+        self,
+        connection: Connection,
+        unit: str,
+        quantity: str,
+        start: Instant,
+        end: Instant,
+        step: int,
+        device: str | None,
+    ) -> Sequence[Row]:
+        """at, n, min, max, mean per step of ``step`` us; with step 0: at, value of every value. ``end`` excluded."""
+        ...
+
+    def waveform(
+        self,
+        connection: Connection,
+        unit: str,
+        device: str,
+        start: Instant,
+        end: Instant,
+        leads: Sequence[str] | None,
+    ) -> Sequence[Segment]:
+        """Segments in order, cut to the window."""
+        ...
+
+    def recent_frames(self, connection: Connection, unit: str, since_at: Instant) -> Sequence[bytes]:
+        """Waveform frames of the unit received after ``since_at``, as published, in order."""
+        ...
+
+
+class Evidence(Protocol):
+    """Gaps and refused input."""
+
+    def gaps(
+        self, connection: Connection, scope: Sites, page: PageRequest, *, unit: str | None, open_only: bool
+    ) -> list[Row]:
+        """Newest first, after the id in ``page.after``."""
+        ...
+
+    def rejects(
+        self, connection: Connection, scope: Sites, page: PageRequest, *, unit: str | None, reason: str | None
+    ) -> list[Row]:
+        """Newest first, after the id in ``page.after``; without payloads."""
+        ...
+
+    def reject(self, connection: Connection, reject: int, scope: Sites) -> Row | None:
+        """With its payload; none when unknown or out of scope."""
+        ...

@@ -1,0 +1,360 @@
+"""The composition root: builds the gateway out of its parts and runs it.
+
+    inbox --batches--> ingest (one task) --commit--> writer thread --> database
+                          |                                             ^
+                          +--> hub --> screens        compactor, retention, API writes
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import nats
+import structlog
+from nats.aio.client import Client
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.acks import AckDesk
+from gateway.adapters import accounts, alert_reads, audit_log, clock, evidence, history, people, registry, tables
+from gateway.adapters.auth_callout import AuthCallout, Credential, kick
+from gateway.adapters.broker import load_secrets, read_ports
+from gateway.adapters.commit import commit
+from gateway.adapters.jetstream import BrokerAddress, Inbox, StreamLimits
+from gateway.adapters.load import load, load_units
+from gateway.adapters.metrics import Metrics
+from gateway.adapters.migrate import migrate
+from gateway.adapters.sql import DATABASE_NAME, Database, connect
+from gateway.admit import Admission
+from gateway.alerts.alert import Alert, IllegalMove, UnknownAlert
+from gateway.alerts.book import AlertBook
+from gateway.api.application import create_app
+from gateway.api.live import LiveHub
+from gateway.api.ports import AlertNotFound, DemoLogin, IllegalTransition, Snapshot
+from gateway.api.server import Server, build_server
+from gateway.api.services import Services
+from gateway.changes import Changes
+from gateway.config import Settings, write_private
+from gateway.derive.derivation import Derivation
+from gateway.pipeline import Conflict, Pipeline
+from gateway.rules.engine import Rules
+from gateway.stages import PersonsMove, Stages
+from gateway.unpack import Unpacker
+
+log = structlog.get_logger("gateway")
+
+REGISTRY_SECONDS = 2.0
+RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+STATIC_DIR = Path(__file__).parent / "api" / "static"
+
+
+class GatewayFile(msgspec.Struct, frozen=True):
+    """DIR/gateway.json: where the running gateway answers."""
+
+    http: int
+    host: str
+    pid: int
+
+
+class Gateway:
+    """One gateway process. Build it with :func:`open_gateway`; ``run`` ends when ``stop`` is set."""
+
+    def __init__(self, data: Path, settings: Settings, demo: bool) -> None:
+        self.data = data
+        self.settings = settings
+        self.demo = demo
+        self.stop = asyncio.Event()
+        self.started_at = clock.now()
+        self.troubles: dict[str, str] = {"start": "starting"}  # why not ready
+        self.committed_at = 0
+        self.caught_up = True
+        self.moves: list[PersonsMove] = []
+        self.database = Database(connect(data / DATABASE_NAME))
+        migrate(self.database.engine)
+        self.restored = self.database.submit(lambda connection: load(connection, self.started_at)).result()
+        self.registry_metrics = CollectorRegistry()
+        self.metrics = Metrics(self.registry_metrics)
+        limits = StreamLimits(settings.broker.log_hours, settings.broker.log_bytes)
+        self.inbox = Inbox(lambda: _broker_address(data), limits, clock.now)
+        self.system: Client | None = None
+        self.book = AlertBook(self.restored.open_alerts)
+        self.hub = LiveHub(
+            clock=clock.now, snapshot=self.snapshot, site_of=self._site_of, metrics=self.registry_metrics
+        )
+        self.stages = self._build_stages()
+        self.pipeline = Pipeline(Unpacker(), self.stages, self._commit, self._send_ack)
+        secrets = load_secrets(data)
+        self.callout = AuthCallout(secrets.account_seed, {}, clock.now, self._note_refusal)
+        self.server: Server | None = None
+
+    def _build_stages(self) -> Stages:
+        restored, fleet = self.restored, self.restored.fleet
+        admission = Admission(restored.ledger, fleet.units, fleet.clocks)
+        addresses = fleet.units.get
+        return Stages(
+            admission=admission,
+            sequencer=restored.sequencer,
+            derivation=Derivation(restored.ledger),
+            rules=Rules(restored.thresholds),
+            silence=restored.silence,
+            book=self.book,
+            fleet=fleet,
+            desk=AckDesk(lambda unit: entry.address if (entry := addresses(unit)) else None, clock.now),
+            live=self.hub,
+        )
+
+    # ---- what the API asks ------------------------------------------------------------------------------------------
+
+    async def acknowledge(self, alert_id: str, actor: str) -> dict[str, Any]:
+        """Puts the acknowledgement into the path and waits for its commit (port ``gateway.api.ports.Alerts``)."""
+        future: asyncio.Future[Alert] = asyncio.get_running_loop().create_future()
+        self.moves.append(PersonsMove(alert_id, actor, future))
+        self.inbox.wake()
+        try:
+            alert = await future
+        except IllegalMove as refusal:
+            raise IllegalTransition(refusal.state) from refusal
+        except UnknownAlert as refusal:
+            raise await self._ended(alert_id) from refusal
+        return _alert_body(alert)
+
+    async def _ended(self, alert_id: str) -> Exception:
+        """An alert that is not open: resolved (409) or never heard of (404)."""
+        state = select(tables.alert.c.state).where(tables.alert.c.id == alert_id)
+        found = await asyncio.wrap_future(self.database.submit(lambda connection: connection.execute(state).scalar()))
+        return IllegalTransition(str(found)) if found else AlertNotFound(alert_id)
+
+    def snapshot(self) -> Snapshot:
+        """All units and open alerts now."""
+        units = [self.stages.describe(unit) for unit in sorted(self.restored.fleet.states)]
+        return Snapshot(units, [_alert_body(alert) for alert in self.book.open])
+
+    def readiness(self) -> list[str]:
+        """Why the gateway is not ready; empty when it is."""
+        return [f"{part}: {why}" for part, why in self.troubles.items()]
+
+    def lag(self) -> int:
+        """How far the newest committed message lies behind now, us; 0 when caught up."""
+        return 0 if self.caught_up else max(0, clock.now() - self.committed_at)
+
+    def _site_of(self, unit: str) -> str | None:
+        entry = self.restored.fleet.units.get(unit)
+        return entry.address.site if entry else None
+
+    # ---- the path ---------------------------------------------------------------------------------------------------
+
+    async def ingest(self) -> None:
+        """The pipeline's loop: one batch after another until told to stop."""
+        async with _patience(self.troubles, "broker"):
+            await self.inbox.connect()
+            await self.callout.serve(self.inbox.client)
+            warm = await self.inbox.open(self.restored.position)
+        self.stages.warm([self.pipeline.unpacker.unpack(message) for message in warm])
+        self.troubles.pop("start", None)
+        while not self.stop.is_set():
+            batch = await self.inbox.batch()
+            self.caught_up = batch.caught_up
+            moves, self.moves = self.moves, []
+            changes = await self.pipeline.step(batch, moves)
+            if batch.position is not None:
+                self.committed_at = batch.position.logged_at
+            self.metrics.observe_batch(changes, len(batch.messages), self._commit_seconds, clock.now())
+
+    _commit_seconds = 0.0
+
+    async def _commit(self, changes: Changes) -> list[Conflict]:
+        """Commits, again and again until it succeeds: nothing goes on before the disk has it."""
+        if changes.empty and changes.position is None:
+            return []
+        began = clock.now()
+        for attempt in range(1_000_000):
+            try:
+                conflicts = await asyncio.wrap_future(self.database.submit(lambda connection: commit(connection, changes)))
+            except SQLAlchemyError as error:
+                self.troubles["database"] = str(error).splitlines()[0]
+                self.metrics.commit_failures.inc()
+                log.error("commit failed, trying again", error=self.troubles["database"], attempt=attempt)
+                await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+            else:
+                self.troubles.pop("database", None)
+                self._commit_seconds = (clock.now() - began) / 1e6
+                return conflicts
+        raise RuntimeError("the database has refused a commit a million times")
+
+    async def _send_ack(self, subject: str, payload: bytes) -> None:
+        try:
+            await self.inbox.client.publish(subject, payload)
+        except (nats.errors.Error, OSError) as error:
+            log.warning("ack not sent; the agent will ask again", subject=subject, error=repr(error))
+
+    # ---- beside the path --------------------------------------------------------------------------------------------
+
+    async def watch_registry(self) -> None:
+        """Follows the registry: new units may connect, revoked ones are cut off within seconds."""
+        while not self.stop.is_set():
+            await self._refresh_registry()
+            restored = self.restored
+            self.metrics.observe_fleet(restored.fleet, restored.ledger, len(self.book.open))
+            await _pause(self.stop, REGISTRY_SECONDS)
+
+    async def _refresh_registry(self) -> None:
+        fleet = self.restored.fleet
+        units, hashes = await asyncio.wrap_future(self.database.submit(_read_registry))
+        for unit in set(fleet.units) - set(units):
+            log.warning("unit revoked", unit=unit)
+            self.callout.credentials.pop(unit, None)
+            fleet.revoke(unit)
+            self.stages.silence.forget(unit)
+            if self.system is not None:
+                await kick(self.system, unit)
+        for unit, entry in units.items():
+            if fleet.units.get(unit) != entry:
+                fleet.register(unit, entry)
+            self.callout.credentials[unit] = Credential(entry.address, hashes[unit])
+
+    async def tick_screens(self) -> None:
+        """Every second each screen hears the time; a screen that hears nothing for five knows it is stale."""
+        while not self.stop.is_set():
+            self.hub.tick(self.lag())
+            await _pause(self.stop, 1.0)
+
+    async def connect_system(self) -> None:
+        """The connection by which live sessions are cut."""
+        broker = await self.inbox.find_broker()
+        self.system = await nats.connect(
+            f"nats://{broker.host}:{broker.nats}",
+            user="system",
+            password=load_secrets(self.data).system_password,
+            max_reconnect_attempts=-1,
+            error_cb=_quiet,
+        )
+
+    def _note_refusal(self, unit: str, reason: str) -> None:
+        self.metrics.refused_connections.inc()
+
+    async def serve_api(self) -> None:
+        """The HTTP server, in this event loop."""
+        login = await self._prepare_accounts()
+        services = Services(
+            engine=connect(self.data / DATABASE_NAME, readonly=True),
+            writer=self.database,
+            hub=self.hub,
+            accounts=accounts,
+            audit=audit_log,
+            registry=registry,
+            people=people,
+            alert_reads=alert_reads,
+            evidence=evidence,
+            history=history,
+            alerts=self,
+            metrics=self.registry_metrics,
+            readiness=self.readiness,
+            clock=clock.now,
+            version=version("lastmile"),
+            static_dir=STATIC_DIR,
+            demo=login,
+            lag=self.lag,
+        )
+        http = self.settings.http
+        self.server = build_server(create_app(services), http.host, http.port or _last_port(self.data))
+        self._announce(self.server.port)
+        await self.server.serve()
+
+    async def _prepare_accounts(self) -> DemoLogin | None:
+        now = clock.now()
+        secret = await asyncio.wrap_future(self.database.submit(lambda c: accounts.ensure_admin(c, now)))
+        if secret is not None:
+            print(f"First start. Sign in once as admin with {secret} and choose a password.", flush=True)  # noqa: T201
+        if not self.demo:
+            return None
+        return DemoLogin(*await asyncio.wrap_future(self.database.submit(lambda c: accounts.ensure_demo(c, now))))
+
+    def _announce(self, port: int) -> None:
+        entry = GatewayFile(port, self.settings.http.host, os.getpid())
+        write_private(self.data / "gateway.json", msgspec.json.encode(entry))
+        log.info("gateway listens", url=f"http://{entry.host}:{port}/")
+
+    async def run(self) -> None:
+        """Runs until SIGTERM or SIGINT, then ends cleanly within seconds."""
+        for name in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(name, self.stop.set)
+        await self._refresh_registry()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.serve_api(), name="api")
+            ingest = tasks.create_task(self.ingest(), name="ingest")
+            beside = [
+                tasks.create_task(self.watch_registry(), name="registry"),
+                tasks.create_task(self.tick_screens(), name="ticks"),
+                tasks.create_task(self.connect_system(), name="system"),
+            ]
+            await self.stop.wait()
+            self.hub.close()
+            if self.server is not None:
+                self.server.should_exit = True
+            self.inbox.wake()
+            for task in beside:
+                task.cancel()
+            if self.troubles.get("start") or self.troubles.get("database"):
+                ingest.cancel()
+        await self.inbox.close()
+        self.database.close()
+
+
+def run_gateway(data: Path, settings: Settings, *, demo: bool = False) -> None:
+    """Runs the gateway of a data directory until it is told to stop."""
+    import uvloop
+
+    async def main() -> None:
+        await Gateway(data, settings, demo).run()
+
+    uvloop.run(main())
+
+
+def _read_registry(connection: Connection) -> tuple[dict[str, Any], dict[str, str]]:
+    hashes = connection.execute(select(tables.unit.c.id, tables.unit.c.token_hash))
+    return load_units(connection), {row.id: row.token_hash for row in hashes}
+
+
+def _broker_address(data: Path) -> BrokerAddress:
+    ports = read_ports(data)
+    return BrokerAddress(ports.host, ports.nats, "gateway", load_secrets(data).gateway_password)
+
+
+def _alert_body(alert: Alert) -> dict[str, Any]:
+    body: dict[str, Any] = msgspec.to_builtins(alert)
+    return body
+
+
+def _last_port(data: Path) -> int:
+    """The port of the last run, so that an open page finds the gateway again; 0 when there was none."""
+    try:
+        return msgspec.json.decode((data / "gateway.json").read_bytes(), type=GatewayFile).http
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return 0
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        pass
+
+
+async def _quiet(error: Exception) -> None:
+    log.debug("system connection", error=repr(error))
+
+
+@asynccontextmanager
+async def _patience(troubles: dict[str, str], part: str) -> AsyncIterator[None]:
+    """Names ``part`` as the reason for not being ready while the block runs."""
+    troubles[part] = "connecting"
+    yield
+    del troubles[part]

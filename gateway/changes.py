@@ -1,0 +1,58 @@
+"""Everything one batch changes: what a commit writes, all of it or nothing."""
+
+import msgspec
+
+from gateway.admit import Admitted, Duplicate, Greeting
+from gateway.alerts.book import Transition
+from gateway.contract.envelope import Instant
+from gateway.fleet import Latest
+from gateway.ledger import Absence, LaneLedger
+from gateway.rules.hold import Hold
+from gateway.unpack import Refused
+
+
+class Position(msgspec.Struct, frozen=True):
+    """How far the broker's log has been committed."""
+
+    stream_created: str
+    sequence: int
+    logged_at: Instant
+
+
+class LaneChange(msgspec.Struct, frozen=True, gc=False):
+    """A lane as it is after the batch, and the absences that changed."""
+
+    lane: LaneLedger
+    next: int
+    seen_at: Instant
+    absences: list[Absence]
+
+
+class Rejection(msgspec.Struct, frozen=True, gc=False):
+    """A refused message; with its lane when it is accounted for by its number."""
+
+    refused: Refused
+    lane: LaneLedger | None = None
+
+
+class Changes(msgspec.Struct):
+    """The outcome of one batch."""
+
+    position: Position | None = None
+    records: list[Admitted] = []
+    duplicates: list[Duplicate] = []
+    rejections: list[Rejection] = []
+    greetings: list[Greeting] = []
+    devices: list[tuple[str, str, Instant]] = []
+    lanes: list[LaneChange] = []
+    latest: list[tuple[str, str, str, Latest]] = []
+    transitions: list[Transition] = []
+    holds: list[tuple[str, str, Hold]] = []
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write but, perhaps, a newer position."""
+        return not any(
+            (self.records, self.duplicates, self.rejections, self.greetings, self.lanes, self.latest,
+             self.transitions, self.holds)
+        )  # fmt: skip

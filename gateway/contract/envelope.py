@@ -1,0 +1,108 @@
+"""What every numbered record carries, and the messages by which both ends account for numbers.
+
+An *epoch* is one start of an agent process (64 random bits, 16 hex digits). Within it each *lane* counts ``seq``
+from 0. A record gets (epoch, lane, seq) when the agent appends it and keeps them for ever. The lane of a record
+is the channel it travels on.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Final
+
+import msgspec
+
+from gateway.contract.topic import ID_PATTERN, Channel
+
+MAX_SEQ: Final = 2**48
+MAX_RANGES_PER_LANE: Final = 1024
+
+Epoch = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+Seq = Annotated[int, msgspec.Meta(ge=0, lt=MAX_SEQ)]
+Instant = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]  # microseconds since 1970-01-01T00:00Z
+DeviceId = Annotated[str, msgspec.Meta(pattern=f"^{ID_PATTERN}$")]
+
+
+class Lane(StrEnum):
+    """The three numbered channels, most urgent first."""
+
+    EVENT = "event"
+    OBS = "obs"
+    WAVE = "wave"
+
+    @property
+    def channel(self) -> Channel:
+        return Channel(self.value)
+
+
+class SeqRange(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """Sequence numbers ``first`` to ``last``, both included; ``[first, last]`` on the wire."""
+
+    first: Seq
+    last: Seq
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The envelope: fields every numbered record starts with."""
+
+    epoch: Epoch
+    seq: Seq
+    device: DeviceId
+    observed_at: Instant  # the device's clock
+    backfill: bool = False  # sent from the backlog, behind live data
+    test: bool = False  # the device was in test, demo or calibration mode
+
+
+class LaneState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an agent holds of one (epoch, lane): produced = [0, next); in the outbox = [first, next) less gone and shed."""
+
+    epoch: Epoch
+    lane: Lane
+    first: Seq  # oldest number still in the outbox (= next when empty)
+    next: Seq  # the number the next record will get
+    shed: list[SeqRange] = []  # dropped by the outbox because it was full: declared
+    gone: list[SeqRange] = []  # asked for by an ack, not here any more and not shed: lost
+
+
+class Presence(StrEnum):
+    ONLINE = "online"
+    OFFLINE = "offline"  # also the last will
+
+
+class LinkMode(StrEnum):
+    FULL = "full"  # every lead live
+    WEAK = "weak"  # lead II and numerics live, the rest as backfill
+
+
+class Hello(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Sent on connect and every 10 s; with ``presence=offline`` it is the last will (lanes empty)."""
+
+    presence: Presence
+    epoch: Epoch  # of the running process
+    sent_at: Instant  # agent's clock; echoed in the ack
+    lanes: list[LaneState] = []
+    profile: str = ""
+    firmware: str = ""
+    battery: float | None = None  # %
+    outbox_records: int = 0
+    outbox_bytes: int = 0
+    link_mode: LinkMode = LinkMode.FULL
+    clock_offset: int | None = None  # us to add to the agent's clock to get the gateway's; None = not measured yet
+    clock_error: int | None = None  # us, half width of the interval the offset lies in
+    simulated: bool = False
+
+
+class LaneAck(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything below ``watermark`` is committed or accounted for, except ``missing``, which the gateway wants."""
+
+    epoch: Epoch
+    lane: Lane
+    watermark: Seq
+    missing: list[SeqRange] = []
+
+
+class Ack(msgspec.Struct, frozen=True, kw_only=True):
+    """Cumulative and complete for the epochs the unit's last hello named: committed means fsynced."""
+
+    server_time: Instant
+    lanes: list[LaneAck]
+    hello_sent_at: Instant | None = None  # echo of the last hello's sent_at
+    hello_received_at: Instant | None = None  # when the broker's log took that hello

@@ -1,0 +1,84 @@
+"""The table of quantities: one row for everything a number on the wire may mean.
+
+Sources: MDC reference ids and codes from ISO/IEEE 11073-10101 (full code = partition x 65536 + term),
+LOINC from the FHIR vital-signs value set, units in UCUM. Clinical validity is this project's default
+(how old a reading may be and still page somebody); a site may override it.
+"""
+
+from typing import Final
+
+import msgspec
+
+SECOND: Final = 1_000_000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+
+
+class Quantity(msgspec.Struct, frozen=True):
+    """One row. Times in microseconds; ``low`` and ``high`` bound what is *plausible*, not what is healthy."""
+
+    name: str
+    unit: str  # UCUM
+    mdc: str  # ISO/IEEE 11073-10101 reference id, "" where the nomenclature has none
+    mdc_code: int  # full 32-bit code, 0 where the nomenclature has none
+    loinc: str  # "" where LOINC has no fitting term
+    low: float
+    high: float
+    expected_interval: int  # us between readings in continuous monitoring; 0 = only when measured
+    clinical_validity: int  # us for which a late reading still alerts
+
+
+_ROWS: Final = (
+    Quantity("heart-rate", "/min", "MDC_ECG_HEART_RATE", 147842, "8867-4", 0, 350, SECOND, 30 * SECOND),
+    Quantity("pulse-rate", "/min", "MDC_PULS_OXIM_PULS_RATE", 149530, "8889-8", 0, 350, SECOND, 5 * MINUTE),
+    Quantity("spo2", "%", "MDC_PULS_OXIM_SAT_O2", 150456, "2708-6", 0, 100, SECOND, 5 * MINUTE),
+    Quantity("perfusion-index", "%", "MDC_PULS_OXIM_PERF_REL", 150488, "61006-3", 0, 30, SECOND, 5 * MINUTE),
+    Quantity("resp-rate", "/min", "MDC_RESP_RATE", 151562, "9279-1", 0, 150, SECOND, 5 * MINUTE),
+    Quantity("etco2", "mm[Hg]", "MDC_CONC_AWAY_CO2_ET", 151708, "19889-5", 0, 150, SECOND, 5 * MINUTE),
+    Quantity("bp-systolic", "mm[Hg]", "MDC_PRESS_BLD_NONINV_SYS", 150021, "8480-6", 20, 320, 5 * MINUTE, 30 * MINUTE),
+    Quantity("bp-diastolic", "mm[Hg]", "MDC_PRESS_BLD_NONINV_DIA", 150022, "8462-4", 10, 250, 5 * MINUTE, 30 * MINUTE),
+    Quantity("bp-mean", "mm[Hg]", "MDC_PRESS_BLD_NONINV_MEAN", 150023, "8478-0", 10, 280, 5 * MINUTE, 30 * MINUTE),
+    Quantity("temperature", "Cel", "MDC_TEMP_BODY", 150364, "8310-5", 14, 46, SECOND, 4 * HOUR),
+    Quantity("glucose", "mmol/L", "MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD", 160184, "14743-9", 0.3, 60, 0, 2 * HOUR),
+    Quantity("latitude", "deg", "", 0, "", -90, 90, SECOND, MINUTE),
+    Quantity("longitude", "deg", "", 0, "", -180, 180, SECOND, MINUTE),
+    Quantity("altitude", "m", "", 0, "", -500, 9000, SECOND, MINUTE),
+    Quantity("speed", "km/h", "", 0, "", 0, 250, SECOND, MINUTE),
+    Quantity("course", "deg", "", 0, "", 0, 360, SECOND, MINUTE),
+    Quantity("hdop", "1", "", 0, "", 0, 100, SECOND, MINUTE),
+    Quantity("battery", "%", "MDC_ATTR_VAL_BATT_CHARGE", 67996, "", 0, 100, MINUTE, HOUR),
+)
+
+QUANTITIES: Final[dict[str, Quantity]] = {row.name: row for row in _ROWS}
+
+
+class Lead(msgspec.Struct, frozen=True):
+    """One row of the table of sampled signals (ECG leads, pleth ...)."""
+
+    name: str
+    unit: str  # UCUM
+    mdc: str
+    mdc_code: int
+
+
+_LEADS: Final = (
+    Lead("I", "mV", "MDC_ECG_LEAD_I", 131329),
+    Lead("II", "mV", "MDC_ECG_LEAD_II", 131330),
+    Lead("III", "mV", "MDC_ECG_LEAD_III", 131389),
+    Lead("aVR", "mV", "MDC_ECG_LEAD_AVR", 131390),
+    Lead("aVL", "mV", "MDC_ECG_LEAD_AVL", 131391),
+    Lead("aVF", "mV", "MDC_ECG_LEAD_AVF", 131392),
+    Lead("V1", "mV", "MDC_ECG_LEAD_V1", 131331),
+    Lead("V2", "mV", "MDC_ECG_LEAD_V2", 131332),
+    Lead("V3", "mV", "MDC_ECG_LEAD_V3", 131333),
+    Lead("V4", "mV", "MDC_ECG_LEAD_V4", 131334),
+    Lead("V5", "mV", "MDC_ECG_LEAD_V5", 131335),
+    Lead("V6", "mV", "MDC_ECG_LEAD_V6", 131336),
+    Lead("MLII", "mV", "MDC_ECG_LEAD_ML2", 0),  # modified limb lead of Holter records; no checked code
+    Lead("ECG", "mV", "MDC_ECG_ELEC_POTL", 131328),  # one unnamed channel
+    Lead("pleth", "1", "MDC_PULS_OXIM_PLETH", 150452),
+    Lead("resp", "1", "MDC_RESP", 151552),
+)
+
+LEADS: Final[dict[str, Lead]] = {row.name: row for row in _LEADS}
+ECG_LEADS_12: Final = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")

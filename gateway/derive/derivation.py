@@ -1,0 +1,56 @@
+"""Runs every derivation over the records of a batch; what comes out are observations like any other."""
+
+from gateway.admit import ECG_VALIDITY, Admitted
+from gateway.contract.envelope import Lane
+from gateway.contract.observation import Observation
+from gateway.contract.topic import Channel
+from gateway.contract.waveform import WaveFrame
+from gateway.contract.wire import encode
+from gateway.derive.heart_rate import HeartRate
+from gateway.fleet import GATEWAY_DEVICE
+from gateway.ledger import Ledger
+from gateway.ports import RecordFlag
+from gateway.unpack import Route
+
+DERIVED_EPOCH = "0" * 16  # the gateway's own lane of each unit; its numbers never leave the database
+_SKIP = RecordFlag.HISTORICAL | RecordFlag.TEST
+
+
+class Derivation:
+    """One heart-rate estimator for each device that sends an ECG."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._rates: dict[tuple[str, str], HeartRate] = {}
+
+    def fill(self, unit: str, frame: WaveFrame) -> None:
+        """Takes in a frame already evaluated before a restart."""
+        self._rate(unit, frame.device).feed(frame, frame.observed_at)
+
+    def derive(self, record: Admitted) -> Admitted | None:
+        """The observation one record gives rise to, numbered and ready to be stored."""
+        frame = record.body
+        if not isinstance(frame, WaveFrame) or record.flags & _SKIP:
+            return None
+        if record.received_at - record.event_at > ECG_VALIDITY:
+            return None
+        rate = self._rate(record.route.address.unit, frame.device).feed(frame, record.event_at)
+        return None if rate is None else self._number(record, {"heart-rate": rate}, frame.end_at - frame.observed_at)
+
+    def _rate(self, unit: str, device: str) -> HeartRate:
+        key = (unit, device)
+        found = self._rates.get(key)
+        if found is None:
+            found = self._rates[key] = HeartRate()
+        return found
+
+    def _number(self, source: Admitted, values: dict[str, float | None], delay: int) -> Admitted:
+        address = source.route.address
+        lane = self._ledger.lane(address.unit, DERIVED_EPOCH, Lane.OBS)
+        event_at = source.event_at + delay
+        body = Observation(
+            epoch=DERIVED_EPOCH, seq=lane.next, device=GATEWAY_DEVICE, observed_at=event_at, values=values
+        )
+        self._ledger.receive(lane, body.seq, source.received_at)
+        route = Route(address, Channel.OBS, Lane.OBS)
+        return Admitted(route, lane, body, event_at, source.received_at, 0, encode(body), source.simulated)

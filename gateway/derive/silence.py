@@ -1,0 +1,91 @@
+"""Missing data becomes a technical finding: silence never looks like health. Processing time, given as an argument."""
+
+from typing import Final
+
+import msgspec
+
+from gateway.contract.envelope import Instant
+from gateway.contract.quantity import QUANTITIES, SECOND
+
+LINK_SILENCE: Final = 60 * SECOND  # ambulance: domain default; other kinds follow with their rules
+SIGNAL_SILENCE_FLOOR: Final = 10 * SECOND
+WAVE_SILENCE: Final = 10 * SECOND
+LINK_SUSPECT: Final = 5 * SECOND  # nothing at all for so long: the link, not the sensor, is silent
+START_GRACE: Final = 15 * SECOND
+WAVE_PREFIX: Final = "wave/"
+
+
+class Silence(msgspec.Struct, frozen=True):
+    """A unit (``device`` and ``channel`` None) or one channel of a device that has begun or ceased to be silent."""
+
+    unit: str
+    device: str | None
+    channel: str | None
+    silent: bool
+    since: Instant
+
+
+def allowed_silence(channel: str) -> int:
+    """How long a channel may say nothing, us: three expected intervals, at least ten seconds; 0 = for ever."""
+    if channel.startswith(WAVE_PREFIX):
+        return WAVE_SILENCE
+    expected = QUANTITIES[channel].expected_interval
+    return max(SIGNAL_SILENCE_FLOOR, 3 * expected) if expected else 0
+
+
+class SilenceWatch:
+    """When each unit and channel was last heard, and which are silent now."""
+
+    def __init__(self, started_at: Instant) -> None:
+        self._started_at = started_at
+        self._units: dict[str, Instant] = {}
+        self._channels: dict[tuple[str, str, str], Instant] = {}
+        self._silent: set[tuple[str, str | None, str | None]] = set()
+
+    def restore(self, unit: str, device: str | None, channel: str | None, at: Instant) -> None:
+        """Takes in when the database last heard of it; a gateway's own absence is not held against a unit."""
+        if device is None or channel is None:
+            self._units[unit] = max(at, self._started_at - LINK_SILENCE + START_GRACE)
+        else:
+            grace = self._started_at - allowed_silence(channel) + START_GRACE
+            self._channels[unit, device, channel] = max(at, grace)
+
+    def mark(self, unit: str, device: str | None, channel: str | None) -> None:
+        """Its silence has been raised before a restart; it lasts until the unit or channel speaks."""
+        self._silent.add((unit, device, channel))
+        if device is None or channel is None:
+            self._units[unit] = 0
+        else:
+            self._channels[unit, device, channel] = 0
+
+    def hear_unit(self, unit: str, at: Instant) -> None:
+        self._units[unit] = at
+
+    def hear(self, unit: str, device: str, channel: str, at: Instant) -> None:
+        """A channel said something (a value, or honestly that it cannot measure)."""
+        self._channels[unit, device, channel] = at
+
+    def forget(self, unit: str) -> None:
+        """A unit left the registry."""
+        self._units.pop(unit, None)
+        self._channels = {key: at for key, at in self._channels.items() if key[0] != unit}
+
+    def check(self, now: Instant) -> list[Silence]:
+        """What has changed: channels and units that fell silent or speak again."""
+        changes = [self._judge((unit, None, None), at, now, LINK_SILENCE) for unit, at in self._units.items()]
+        for (unit, device, channel), at in self._channels.items():
+            limit = allowed_silence(channel)
+            heard = self._units.get(unit, 0)
+            # A dead link says nothing about the sensor behind it: its channels keep their last judgement.
+            if limit and (now - heard < LINK_SUSPECT or now - at < limit):
+                changes.append(self._judge((unit, device, channel), at, now, limit))
+        return [change for change in changes if change is not None]
+
+    def _judge(
+        self, key: tuple[str, str | None, str | None], at: Instant, now: Instant, limit: int
+    ) -> Silence | None:
+        silent = now - at >= limit
+        if silent == (key in self._silent):
+            return None
+        (self._silent.add if silent else self._silent.discard)(key)
+        return Silence(*key, silent, at)

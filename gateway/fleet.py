@@ -1,0 +1,132 @@
+"""What is known of every unit now: link, latest values. The memory behind snapshots; the database holds the same."""
+
+from typing import Any, Final
+
+import msgspec
+
+from gateway.admit import Clock, RegisteredUnit
+from gateway.contract.envelope import Hello, Instant, LinkMode, Presence
+
+GATEWAY_DEVICE: Final = "gateway"  # the name derived values go by
+
+
+class Latest(msgspec.Struct, frozen=True):
+    """The newest value of one quantity of one device."""
+
+    value: float | None
+    event_at: Instant
+    received_at: Instant
+    derived: bool
+
+
+class UnitState(msgspec.Struct):
+    """One unit now. ``latest``: (device, quantity) to its newest value."""
+
+    registered: RegisteredUnit
+    presence: Presence | None = None  # None = never heard
+    link_mode: LinkMode = LinkMode.FULL
+    epoch: str = ""
+    hello_at: Instant = 0
+    outbox_records: int = 0
+    shed: int = 0
+    latest: dict[tuple[str, str], Latest] = {}
+
+
+class Fleet:
+    """All registered units. ``dirty_*`` collect what the next commit must write."""
+
+    def __init__(self) -> None:
+        self.units: dict[str, RegisteredUnit] = {}
+        self.states: dict[str, UnitState] = {}
+        self.clocks: dict[str, Clock] = {}
+        self.superseded: dict[str, set[str]] = {}  # earlier epochs of a unit: none of them may greet again
+        self.devices: set[tuple[str, str]] = set()
+        self.dirty_latest: set[tuple[str, str, str]] = set()
+
+    def register(self, unit: str, entry: RegisteredUnit) -> None:
+        self.units[unit] = entry
+        state = self.states.get(unit)
+        if state is None:
+            self.states[unit] = UnitState(entry)
+        else:
+            state.registered = entry
+
+    def revoke(self, unit: str) -> None:
+        self.units.pop(unit, None)
+        self.states.pop(unit, None)
+
+    def greet(self, unit: str, hello: Hello, at: Instant) -> bool:
+        """Takes in a hello; False when its epoch had been superseded: a second device answers to this name."""
+        state = self.states[unit]
+        if hello.presence is Presence.OFFLINE:
+            if hello.epoch == state.epoch:
+                state.presence = Presence.OFFLINE
+            return True
+        earlier = self.superseded.setdefault(unit, set())
+        legitimate = hello.epoch not in earlier
+        if state.epoch and state.epoch != hello.epoch:
+            earlier.add(state.epoch)
+        earlier.discard(hello.epoch)
+        state.presence, state.epoch, state.hello_at = Presence.ONLINE, hello.epoch, at
+        state.link_mode, state.outbox_records = hello.link_mode, hello.outbox_records
+        return legitimate
+
+    def observe(self, unit: str, device: str, quantity: str, latest: Latest) -> None:
+        """Keeps the value unless a newer one is known."""
+        values = self.states[unit].latest
+        known = values.get((device, quantity))
+        if known is None or latest.event_at >= known.event_at:
+            values[device, quantity] = latest
+            self.dirty_latest.add((unit, device, quantity))
+
+    def take_latest(self) -> list[tuple[str, str, str, Latest]]:
+        """The values changed since the last call."""
+        rows = [
+            (unit, device, quantity, self.states[unit].latest[device, quantity])
+            for unit, device, quantity in self.dirty_latest
+            if unit in self.states
+        ]
+        self.dirty_latest.clear()
+        return rows
+
+    def describe(self, unit: str, gaps_open: int) -> dict[str, Any]:
+        """The unit as the live feed shows it; the device's own value goes before a derived one while it is fresher."""
+        state = self.states[unit]
+        entry, clock = state.registered, self.clocks.get(unit, Clock())
+        return {
+            "id": unit,
+            "site": entry.address.site,
+            "kind": str(entry.address.kind),
+            "name": entry.name,
+            "provenance": str(entry.provenance),
+            "link": str(state.presence) if state.presence else "never",
+            "link_mode": str(state.link_mode),
+            "hello_at": state.hello_at,
+            "clock": {"quality": str(clock.quality), "offset": clock.offset, "error": clock.error},
+            "outbox_records": state.outbox_records,
+            "gaps_open": gaps_open,
+            "subject": None,
+            "latest": _newest(state.latest),
+        }
+
+
+DERIVED_YIELDS: Final = 5_000_000  # a device's own value this much older than a derived one still goes first
+
+
+def _newest(latest: dict[tuple[str, str], Latest]) -> dict[str, dict[str, Any]]:
+    best: dict[str, tuple[Instant, str, Latest]] = {}
+    for (device, quantity), value in latest.items():
+        rank = value.event_at - (DERIVED_YIELDS if value.derived else 0)
+        if quantity not in best or rank > best[quantity][0]:
+            best[quantity] = (rank, device, value)
+    return {
+        quantity: {
+            "value": value.value,
+            "at": value.event_at,
+            "received_at": value.received_at,
+            "device": device,
+            "derived": value.derived,
+        }
+        for quantity, (_, device, value) in best.items()
+        if "/" not in quantity
+    }

@@ -1,0 +1,77 @@
+"""The path of every message, on one screen.
+
+    fetch -> unpack -> admit -> push signals -> derive -> evaluate -> apply -> commit -> push alerts -> ack
+
+A batch is what arrived while the batch before was being committed. Everything between ``unpack`` and ``commit`` is
+synchronous and takes its times from the log. Agents get their ack after the commit, and only then; a commit that
+fails is tried again until it succeeds, so nothing after it ever runs ahead of the disk.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from gateway.changes import Changes, Position
+from gateway.contract.envelope import Instant
+from gateway.failpoint import failpoint
+from gateway.ports import LogMessage
+from gateway.stages import PersonsMove, Stages
+from gateway.unpack import Unpacker
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """What the inbox hands over at once; empty when only time has passed."""
+
+    messages: list[LogMessage]
+    now: Instant
+    position: Position | None = None  # after the last of ``messages``
+    caught_up: bool = True
+    notes: list[tuple[str, str]] = []  # (alert code, why): trouble the inbox itself saw
+
+
+class Conflict(msgspec.Struct, frozen=True):
+    """The writer found a number that came twice with different content."""
+
+    unit: str
+    detail: str
+
+
+Commit = Callable[[Changes], Awaitable[list[Conflict]]]
+SendAck = Callable[[str, bytes], Awaitable[None]]
+
+
+class Pipeline:
+    """One batch at a time, in the log's order."""
+
+    def __init__(self, unpacker: Unpacker, stages: Stages, commit: Commit, send_ack: SendAck) -> None:
+        self.unpacker = unpacker
+        self.stages = stages
+        self.commit = commit
+        self.send_ack = send_ack
+
+    async def step(self, batch: Batch, moves: list[PersonsMove]) -> Changes:
+        """Takes one batch, and what people did meanwhile, all the way."""
+        stages, now = self.stages, batch.now
+        failpoint("after-fetch")
+        unpacked = [self.unpacker.unpack(message) for message in batch.messages]
+        failpoint("after-unpack")
+        admitted = stages.admit(unpacked, now)
+        failpoint("after-admit")
+        stages.push_signals(admitted)
+        evaluable = stages.derive(admitted, now)
+        failpoint("after-derive")
+        findings = stages.evaluate(admitted, evaluable, now, batch.caught_up, batch.notes)
+        failpoint("after-rules")
+        transitions = stages.apply(findings, moves, now)
+        changes = stages.changes(admitted, transitions, batch.position)
+        failpoint("before-commit")
+        conflicts = await self.commit(changes)
+        failpoint("after-commit")
+        stages.push_outcome(changes, conflicts, now)
+        for move in moves:
+            move.settle()
+        failpoint("after-live-push")
+        for subject, ack in stages.desk.due():
+            await self.send_ack(subject, ack)
+        failpoint("after-ack")
+        return changes

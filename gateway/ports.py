@@ -1,0 +1,77 @@
+"""What the pipeline hands on, and the seams it hands it through. Adapters implement these; the pipeline never imports them."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from enum import IntFlag
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from gateway.contract.envelope import Instant, Lane
+
+T = TypeVar("T")
+
+
+class RecordFlag(IntFlag):
+    """What admission found out about a record; stored with it."""
+
+    BACKFILL = 1  # the agent sent it from its backlog
+    LATE = 2  # backfill, or over 60 s old when it came
+    TEST = 4  # the device was in test, demo or calibration mode
+    HISTORICAL = 8  # too late for its quantity's clinical validity: never pages
+    CLOCK_CORRECTED = 16  # event_at = observed_at + measured offset
+    CLOCK_UNTRUSTED = 32  # event_at = received_at
+    VALUE_REFUSED = 64  # one value was out of its plausible range; see the reject row
+
+
+class LogMessage(msgspec.Struct, frozen=True, gc=False):
+    """One message of the broker's log. ``sequence`` is 0 for a tick that only carries the time."""
+
+    sequence: int
+    logged_at: Instant
+    subject: str  # as the device published it: lm.v1.site.kind.unit.channel
+    payload: bytes
+
+
+class RecordRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of table ``record``."""
+
+    lane_id: int
+    seq: int
+    device: str
+    observed_at: Instant
+    event_at: Instant
+    received_at: Instant
+    flags: int
+    payload: bytes
+
+
+class LiveFeed(Protocol):
+    """Where screens get what is new. Never blocks, never raises; the gateway's API implements it."""
+
+    def wave(self, unit: str, payload: bytes) -> None:
+        """A waveform frame, as published. Called before the commit."""
+        ...
+
+    def notify(self, kind: str, unit: str, body: dict[str, Any]) -> None:
+        """A JSON message of the feed (observations before the commit; unit, alert, event after it)."""
+        ...
+
+
+class NoFeed:
+    """A feed nobody watches."""
+
+    def wave(self, unit: str, payload: bytes) -> None: ...
+
+    def notify(self, kind: str, unit: str, body: dict[str, Any]) -> None: ...
+
+
+class Writer(Protocol):
+    """The one thread that writes to the database."""
+
+    def submit(self, job: Callable[[Any], T]) -> "Future[T]":
+        """Runs ``job(connection)`` in a transaction of its own, after the jobs submitted before."""
+        ...
+
+
+__all__ = ["Instant", "Lane", "LiveFeed", "LogMessage", "NoFeed", "RecordFlag", "RecordRow", "Writer"]

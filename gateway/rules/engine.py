@@ -1,0 +1,59 @@
+"""All rules over a batch: limits on values, the devices' own reports, silence, and trouble with the path itself."""
+
+from typing import Final
+
+from gateway.contract.envelope import Instant
+from gateway.contract.quantity import QUANTITIES, SECOND
+from gateway.rules.catalogue import CATALOGUE
+from gateway.rules.hold import Edge
+from gateway.rules.threshold import Finding, Thresholds
+
+DEVICE_PRECEDENCE: Final = 5 * SECOND  # a derived value counts only when the device's own is older than this
+_SWITCHES: Final = {"lead-off": ("lead-off", Edge.RAISE), "lead-on": ("lead-off", Edge.CLEAR)}
+
+
+class Rules:
+    """Findings from values and reports. State: the thresholds' holds, and when a device last gave its own value."""
+
+    def __init__(self, thresholds: Thresholds) -> None:
+        self.thresholds = thresholds
+        self._own_value_at: dict[tuple[str, str], Instant] = {}
+
+    def value(
+        self, unit: str, device: str, quantity: str, value: float, at: Instant, age: int, *, derived: bool, simulated: bool
+    ) -> list[Finding]:
+        """One plausible value. ``age``: received - event time, us; past the clinical validity it does not page."""
+        if age > QUANTITIES[quantity].clinical_validity:
+            return []
+        key = (unit, quantity)
+        if not derived:
+            self._own_value_at[key] = at
+        elif at - self._own_value_at.get(key, -DEVICE_PRECEDENCE) < DEVICE_PRECEDENCE:
+            return []
+        return self.thresholds.evaluate(unit, device, quantity, value, at, simulated)
+
+    def report(self, unit: str, device: str, name: str, at: Instant, simulated: bool) -> list[Finding]:
+        """An event of a device that switches an alert on or off."""
+        switch = _SWITCHES.get(name)
+        if switch is None:
+            return []
+        code, edge = switch
+        subject = f"device/{unit}/{device}"
+        return [Finding(CATALOGUE[code], edge, subject, unit, device, at, simulated=simulated)]
+
+    def technical(self, code: str, unit: str, raised: bool, at: Instant, simulated: bool, detail: str) -> Finding:
+        """Trouble with a unit as a whole (shedding, duplicate identity) or, with ``unit=""``, with the gateway."""
+        edge = Edge.RAISE if raised else Edge.CLEAR
+        subject = f"unit/{unit}" if unit else "gateway"
+        return Finding(CATALOGUE[code], edge, subject, unit, None, at, details={"why": detail}, simulated=simulated)
+
+    def silence(
+        self, unit: str, device: str | None, channel: str | None, silent: bool, now: Instant, since: Instant, simulated: bool
+    ) -> Finding:
+        """A unit or one channel of a device fell silent, or speaks again."""
+        edge = Edge.RAISE if silent else Edge.CLEAR
+        if device is None:
+            row, subject = CATALOGUE["link-lost"], f"unit/{unit}"
+        else:
+            row, subject = CATALOGUE["signal-missing"], f"channel/{unit}/{device}/{channel}"
+        return Finding(row, edge, subject, unit, device, now, details={"channel": channel, "since": since}, simulated=simulated)

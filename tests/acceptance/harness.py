@@ -1,0 +1,288 @@
+"""The whole system as processes, driven as its users drive it: commands, MQTT, HTTP. Imports none of our code.
+
+stack = Stack(tmp_path)
+stack.start_broker(); stack.start_gateway()
+stack.add_unit("amb-001"); stack.start_vehicle("amb-001")
+eventually(lambda: stack.latest("amb-001")["heart-rate"], "heart rate arrives")
+stack.drained("amb-001")                     # everything produced is committed
+assert stack.audit().green
+"""
+
+import json
+import re
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.acceptance.process import LASTMILE, Process, eventually
+
+SCENARIOS = Path(__file__).parents[2] / "firmware_sims" / "scenarios"
+DEVICES = (
+    "monitor",
+    "gnss",
+    "crew",
+)  # of the ambulance profile; the simulator listens on consecutive ports in this order
+START = 15.0  # s a process may need to be ready on a busy machine
+
+
+def free_port(run: int = 1) -> int:
+    """First of ``run`` consecutive loopback ports nobody listens on now."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            first = int(probe.getsockname()[1])
+        if first + run < 65_536 and all(_is_free(port) for port in range(first, first + run)):
+            return first
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Outcome of ``lastmile audit``: exit code and the report it printed."""
+
+    code: int
+    text: str
+    report: dict[str, Any]
+
+    @property
+    def green(self) -> bool:
+        return self.code == 0
+
+
+@dataclass
+class Vehicle:
+    """One unit of the test: its credentials and the processes that play it."""
+
+    unit: str
+    token_file: Path
+    outbox: Path
+    devices_port: int
+    simulator: Process | None = None
+    agent: Process | None = None
+    proxy: "Proxy | None" = None
+
+
+@dataclass
+class Proxy:
+    """The bad-5G stand-in in front of the broker; ``say`` sends one line to its control port."""
+
+    process: Process
+    port: int
+    control: int
+
+    def say(self, command: str) -> str:
+        """The proxy's answer to one control line, such as "cut", "delay 0.3", "heal"."""
+        with socket.create_connection(("127.0.0.1", self.control), timeout=5) as link:
+            link.sendall(command.encode() + b"\n")
+            return link.makefile().readline().strip()
+
+
+@dataclass
+class Stack:
+    """A gateway, a broker and any number of vehicles below one temporary folder."""
+
+    folder: Path
+    site: str = "site-a"
+    processes: list[Process] = field(default_factory=list)
+    vehicles: dict[str, Vehicle] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for path in (self.data, self.ledger, self.logs):
+            path.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "ledger"
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    # ---- commands ---------------------------------------------------------------------------------------------------
+    def run(self, *arguments: str, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
+        """A command that ends by itself, with its output."""
+        return subprocess.run([LASTMILE, *arguments], capture_output=True, text=True, timeout=timeout, check=False)
+
+    def start(self, name: str, *arguments: str, env: Mapping[str, str] | None = None) -> Process:
+        """A command that runs until it is ended; its log is ``logs/name.log``."""
+        process = Process(name, list(arguments), self.logs / f"{name}.log", env)
+        self.processes.append(process)
+        return process
+
+    def start_broker(self, env: Mapping[str, str] | None = None) -> Process:
+        process = self.start("broker", "broker", "--data", str(self.data), env=env)
+        self.wait_for_broker(process)
+        return process
+
+    def start_gateway(self, env: Mapping[str, str] | None = None, *, wait: bool = True) -> Process:
+        """``env`` may name a failpoint; then ``wait=False``, because it may die before it is ready."""
+        process = self.start("gateway", "gateway", "--data", str(self.data), env=env)
+        if wait:
+            self.wait_for_gateway(process)
+        return process
+
+    def start_serve(self, env: Mapping[str, str] | None = None) -> Process:
+        """Broker and gateway under the supervisor, as in production."""
+        process = self.start("serve", "serve", "--data", str(self.data), env=env)
+        self.wait_for_gateway(process)
+        return process
+
+    def add_unit(self, unit: str, kind: str = "ambulance", provenance: str = "simulated") -> Vehicle:
+        """Registers a unit and keeps its token in a file only its owner can read."""
+        words = ("--site", self.site, "--kind", kind, "--name", unit.upper(), "--provenance", provenance)
+        done = self.run("unit", "add", unit, *words, "--data", str(self.data))
+        assert done.returncode == 0, done.stdout + done.stderr
+        token_file = self.folder / f"{unit}.token"
+        token_file.touch(mode=0o600)
+        token_file.write_text(done.stdout.split()[-1])
+        vehicle = Vehicle(unit, token_file, self.folder / f"{unit}.outbox", free_port(len(DEVICES)))
+        self.vehicles[unit] = vehicle
+        return vehicle
+
+    def start_simulator(
+        self, unit: str, scenario: str = "ambulance-stable", *, seed: int = 1, speed: float = 1.0
+    ) -> Process:
+        """The simulated devices of one vehicle, writing their own ledger."""
+        vehicle = self.vehicles[unit]
+        vehicle.simulator = self.start(
+            f"simulate-{unit}", "simulate", str(SCENARIOS / f"{scenario}.toml"), "--unit", unit,
+            "--listen-port", str(vehicle.devices_port), "--ledger", str(self.ledger),
+            "--seed", str(seed), "--speed", str(speed),
+        )  # fmt: skip
+        return vehicle.simulator
+
+    def start_agent(self, unit: str, *, via_proxy: bool = False, env: Mapping[str, str] | None = None) -> Process:
+        """The real agent of one vehicle, connected to its simulator's ports."""
+        vehicle = self.vehicles[unit]
+        if via_proxy and vehicle.proxy is None:
+            vehicle.proxy = self.start_proxy(unit)
+        port = vehicle.proxy.port if via_proxy and vehicle.proxy else self.ports()["mqtt"]
+        links = [f"--link={name}=tcp://127.0.0.1:{vehicle.devices_port + n}" for n, name in enumerate(DEVICES)]
+        vehicle.agent = self.start(
+            f"agent-{unit}", "agent", "--unit", unit, "--site", self.site, "--profile", "ambulance",
+            "--broker", f"127.0.0.1:{port}", "--token-file", str(vehicle.token_file),
+            "--outbox", str(vehicle.outbox), *links, env=env,
+        )  # fmt: skip
+        return vehicle.agent
+
+    def start_vehicle(self, unit: str, scenario: str = "ambulance-stable", **options: Any) -> Vehicle:
+        """Simulator and agent of a unit that is registered."""
+        self.start_simulator(unit, scenario)
+        self.start_agent(unit, **options)
+        return self.vehicles[unit]
+
+    def start_proxy(self, name: str) -> Proxy:
+        """A fault proxy in front of the broker's MQTT port."""
+        port, control = free_port(), free_port()
+        upstream = f"127.0.0.1:{self.ports()['mqtt']}"
+        arguments = ("--listen", str(port), "--upstream", upstream, "--control", str(control))
+        process = self.start(f"proxy-{name}", "fault-proxy", *arguments)
+        eventually(lambda: not _is_free(control), "proxy listens", START)
+        return Proxy(process, port, control)
+
+    # ---- readiness --------------------------------------------------------------------------------------------------
+    def ports(self) -> dict[str, int]:
+        """What broker.json and gateway.json say: mqtt, nats, monitor, http."""
+        merged: dict[str, int] = {}
+        for name in ("broker.json", "gateway.json"):
+            if (path := self.data / name).exists():
+                merged |= json.loads(path.read_text())
+        return merged
+
+    def wait_for_broker(self, process: Process) -> None:
+        def listens() -> bool:
+            assert process.running, process.tail()
+            with socket.create_connection(("127.0.0.1", self.ports().get("mqtt", 1)), timeout=1):
+                return True
+
+        eventually(listens, "broker takes MQTT connections", START)
+
+    def wait_for_gateway(self, process: Process) -> None:
+        def ready() -> bool:
+            assert process.running, process.tail()
+            return self.http_get("/readyz").status_code == 200
+
+        eventually(ready, "gateway is ready", START)
+
+    # ---- looking --------------------------------------------------------------------------------------------------
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.ports().get('http', 1)}"
+
+    def http_get(self, path: str) -> httpx.Response:
+        """A GET without a session; a connection error is an OSError, so that ``eventually`` goes on."""
+        try:
+            return httpx.get(self.url + path, timeout=5, trust_env=False)
+        except httpx.TransportError as error:
+            raise OSError(str(error)) from error
+
+    def metrics(self) -> dict[str, float]:
+        """Prometheus samples: name, or name{label="value",...} with labels sorted."""
+        samples: dict[str, float] = {}
+        for family in text_string_to_metric_families(self.http_get("/metrics").text):
+            for sample in family.samples:
+                labels = ",".join(f'{key}="{value}"' for key, value in sorted(sample.labels.items()))
+                samples[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+        return samples
+
+    def password(self) -> str:
+        """The one-time admin secret the first start printed."""
+        logs = "".join(path.read_text(errors="replace") for path in sorted(self.logs.glob("*.log")))
+        found = re.search(r"password[^A-Za-z0-9]+([A-Za-z0-9_-]{12,})", logs)
+        assert found, "no admin password in the logs"
+        return found[1]
+
+    def api(self, user: str = "admin", password: str | None = None) -> httpx.Client:
+        """A client with a session; paths are relative to /api/v1."""
+        client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=10, trust_env=False, headers={"Origin": self.url})
+        answer = client.post("/session", json={"username": user, "password": password or self.password()})
+        assert answer.status_code == 200, answer.text
+        return client
+
+    # ---- proof ------------------------------------------------------------------------------------------------------
+    def audit(self, *, with_outbox: bool = True, with_ledger: bool = True) -> Audit:
+        """``lastmile audit`` over the database, every outbox and the simulators' ledger."""
+        arguments = ["audit", "--data", str(self.data)]
+        if with_outbox:
+            arguments += [f"--outbox={each.outbox}" for each in self.vehicles.values() if each.outbox.exists()]
+        if with_ledger and any(self.ledger.iterdir()):
+            arguments += ["--ledger", str(self.ledger)]
+        done = self.run(*arguments)
+        try:
+            report = json.loads(done.stdout)
+        except ValueError:
+            report = {}
+        return Audit(done.returncode, done.stdout + done.stderr, report)
+
+    # ---- end --------------------------------------------------------------------------------------------------------
+    def kill(self, process: Process | None) -> None:
+        assert process is not None
+        process.kill()
+
+    def close(self) -> None:
+        """Ends everything, also after a failure: agents first, broker last."""
+        for process in reversed(self.processes):
+            process.resume() if process.running else None
+            process.kill()
+
+    def last_words(self) -> Iterator[str]:
+        """The ends of all logs, for a failed test's report."""
+        return (process.tail() for process in self.processes)

@@ -1,0 +1,163 @@
+"""The live feed through a real server and a real WebSocket client."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from gateway.api import socket as live_socket
+from gateway.api.auth import COOKIE
+from gateway.api.live import frame_bytes
+from gateway.api.server import Server, build_server
+from tests.unit.api.conftest import PASSWORD, Hospital
+
+
+@asynccontextmanager
+async def serving(hospital: Hospital) -> AsyncIterator[Server]:
+    server = build_server(hospital.app, "127.0.0.1", 0)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(server.serve())
+        try:
+            yield server
+        finally:
+            server.should_exit = True
+
+
+@pytest.fixture
+async def server(hospital: Hospital) -> AsyncIterator[Server]:
+    async with serving(hospital) as running:
+        yield running
+
+
+async def sign_in(server: Server, name: str) -> dict[str, str]:
+    """Headers of a browser that is signed in."""
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as client:
+        answer = await client.post("/api/v1/session", json={"username": name, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        return {"Cookie": f"{COOKIE}={client.cookies[COOKIE]}"}
+
+
+def watch(server: Server, headers: dict[str, str], **options: Any) -> connect:
+    origin = options.pop("origin", f"http://127.0.0.1:{server.port}")
+    url = f"ws://127.0.0.1:{server.port}/api/v1/live"
+    return connect(url, additional_headers=headers, origin=origin, **options)
+
+
+async def subscribe(screen: ClientConnection, **what: Any) -> None:
+    await screen.send(json.dumps({"type": "subscribe", "units": ["*"], "waves": [], "since": None} | what))
+
+
+async def next_of(screen: ClientConnection, kind: str) -> dict[str, Any]:
+    """The next text message of that type."""
+    while True:
+        message = await screen.recv()
+        if isinstance(message, str) and (body := json.loads(message))["type"] == kind:
+            return dict(body)
+
+
+async def test_snapshot_then_what_happens_then_waveforms(hospital: Hospital, server: Server) -> None:
+    hospital.history.frames["amb-001"] = [b"old"]
+    async with watch(server, await sign_in(server, "doctor")) as screen:
+        await subscribe(screen, waves=["amb-001"])
+        snapshot = await next_of(screen, "snapshot")
+        assert [unit["id"] for unit in snapshot["units"]] == ["amb-001", "amb-002"]
+        assert len(snapshot["alerts"]) == 2
+        hospital.hub.notify("observations", "amb-001", {"device": "monitor", "values": {"heart-rate": 71}})
+        news = await next_of(screen, "observations")
+        assert (news["unit"], news["values"], news["id"]) == ("amb-001", {"heart-rate": 71}, snapshot["id"] + 1)
+        while isinstance(frame := await screen.recv(), str):
+            pass
+        assert frame == b"\x07amb-001old"
+        hospital.hub.wave("amb-001", b"new")
+        while isinstance(frame := await screen.recv(), str):
+            pass
+        assert frame == frame_bytes("amb-001", b"new")
+
+
+async def test_resume_sends_only_what_was_missed(hospital: Hospital, server: Server) -> None:
+    headers = await sign_in(server, "doctor")
+    async with watch(server, headers) as screen:
+        await subscribe(screen)
+        seen = (await next_of(screen, "snapshot"))["id"]
+    hospital.hub.notify("alert", "amb-001", {"alert": {"id": "a"}})
+    async with watch(server, headers) as screen:
+        await subscribe(screen, since=seen)
+        while (message := json.loads(await screen.recv()))["type"] == "tick":
+            pass
+        assert message == {"type": "alert", "id": seen + 1, "alert": {"id": "a"}}
+
+
+async def test_ticks_tell_the_time_and_the_lag(hospital: Hospital, server: Server) -> None:
+    async with watch(server, await sign_in(server, "ops")) as screen:
+        assert await next_of(screen, "tick") == {"type": "tick", "now": hospital.clock.now, "lag_us": 0}
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1"])
+async def test_a_page_of_another_site_gets_no_socket(server: Server, origin: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with watch(server, await sign_in(server, "doctor"), origin=origin):
+            pass
+    assert refused.value.response.status_code == 403
+    assert json.loads(refused.value.response.body)["reason"] == "cross-site"
+
+
+@pytest.mark.parametrize("cookie", [{}, {"Cookie": f"{COOKIE}=guess"}])
+async def test_no_session_no_socket(server: Server, cookie: Any) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with watch(server, cookie):
+            pass
+    assert refused.value.response.status_code == 401
+    assert json.loads(refused.value.response.body)["reason"] == "not-signed-in"
+
+
+async def closed_with(screen: ClientConnection) -> int | None:
+    try:
+        while True:
+            await screen.recv()
+    except ConnectionClosed as closed:
+        return closed.rcvd.code if closed.rcvd else None
+
+
+async def test_signing_out_closes_the_screens_of_that_session(hospital: Hospital, server: Server) -> None:
+    headers = await sign_in(server, "doctor")
+    async with watch(server, headers) as mine, watch(server, await sign_in(server, "doctor")) as other:
+        await subscribe(mine)
+        await next_of(mine, "snapshot")
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", headers=headers) as client:
+            assert (await client.delete("/api/v1/session")).status_code == 204
+        assert await closed_with(mine) == 4401
+        await subscribe(other)
+        await next_of(other, "snapshot")
+
+
+async def test_an_expired_session_loses_its_screens(hospital: Hospital, server: Server) -> None:
+    async with watch(server, await sign_in(server, "doctor")) as screen:
+        await subscribe(screen)
+        await next_of(screen, "snapshot")
+        hospital.clock.now += 12 * 3600 * 1_000_000
+        await live_socket.close_ended(hospital.services)
+        assert await closed_with(screen) == 4401
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["{", '{"type":"subscribe"}', '{"type":"dance"}', b"\x00", '{"type":"subscribe","units":["A B"],"waves":[]}'],
+)
+async def test_a_message_that_is_no_subscription_ends_it(server: Server, message: Any) -> None:
+    async with watch(server, await sign_in(server, "doctor")) as screen:
+        await screen.send(message)
+        assert await closed_with(screen) == 4400
+
+
+async def test_stopping_the_server_closes_the_screens(hospital: Hospital) -> None:
+    async with serving(hospital) as server:
+        screen = await watch(server, await sign_in(server, "doctor"))
+        await subscribe(screen)
+        await next_of(screen, "snapshot")
+    assert await closed_with(screen) in {1001, 1012}
