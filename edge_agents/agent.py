@@ -1,87 +1,131 @@
-"""The agent put together: one task per device link, one uplink, one outbox.
+"""The agent put together: one feed per device, one outbox, one uplink.
 
-    link --bytes--> decoder --readings--> OutboxWriter --stored--> Uplink --> broker
+Feed (one a device) --readings--> Agent.accept --> OutboxWriter --stored--> Uplink --> broker
 """
 
 import asyncio
 import importlib
 import random
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import aclosing
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from edge_agents.config import AgentOptions, DeviceConfig, MEBIBYTE
-from edge_agents.device import Decoder, FrameError, Occurrence, Reading, Waveform
-from edge_agents.failpoint import hit
-from edge_agents.links import replay, serial_stream
+import msgspec
+
+from edge_agents.config import MEBIBYTE, AgentOptions, ConfigError, DeviceConfig
+from edge_agents.device import Decoder, Occurrence, Reading, Waveform
+from edge_agents.feed import Feed
+from edge_agents.links import open_link
 from edge_agents.mqtt import Endpoint
 from edge_agents.outbox import DamagedOutboxError, Entry, Outbox
-from edge_agents.outbox_salvage import Damage, open_outbox
+from edge_agents.outbox_salvage import Damage, open_outbox, replace_outbox
 from edge_agents.outbox_writer import OutboxWriter
-from edge_agents.ports import ByteLink, Clock, ReadingLink
-from edge_agents.probe import backoff
-from edge_agents.ranges import RangeSet
+from edge_agents.ports import Clock
 from edge_agents.records import lane_of, record, split_for_weak_link, unknown_words
 from edge_agents.refusals import Refusals
 from edge_agents.uplink import Identity, Uplink
-from gateway.contract.envelope import Instant, Lane, LinkMode
+from gateway.contract.envelope import Lane, LinkMode
 from gateway.contract.topic import UnitAddress
+from gateway.contract.wire import MAX_MESSAGE_BYTES
 
-AGENT_DEVICE: Final = "agent"  # events of the agent itself
+AGENT_DEVICE: Final = "agent"  # the device name of the agent's own events
 SHED_REPORT_SECONDS: Final = 60.0
-STABLE_SECONDS: Final = 10.0
 
 
 class Agent:
-    """One unit's agent; ``run`` is its whole life."""
+    """One unit's agent; ``run`` is its whole life. It is the intake of its feeds."""
 
-    def __init__(self, options: AgentOptions, clock: Clock, firmware: str, rng: random.Random) -> None:
+    def __init__(self, options: AgentOptions, *, clock: Clock, firmware: str, rng: random.Random) -> None:
+        """Nothing is opened yet."""
         self.options = options
         self.epoch = secrets.token_hex(8)
         self.refusals = Refusals()
         self._clock = clock
         self._firmware = firmware
         self._rng = rng
-        self._heard: dict[str, float] = {}
-        self._silent: set[str] = set()
-        self._connected: dict[str, bool] = {}
-        self._shed: dict[Lane, int] = {}
-        self._shed_reported: dict[Lane, int] = {}
+        self._shed: dict[Lane, int] = {}  # records shed since the last report
         self._shed_reported_at = float("-inf")
-        self.uplink: Uplink
+        self._disk_full = False
         self.writer: OutboxWriter
+        self.uplink: Uplink
 
     async def run(self) -> None:
-        """Open the outbox, carry readings until cancelled or until every link has ended for good, then close it."""
-        options = self.options
-        max_bytes = int(options.profile.outbox.max_megabytes * MEBIBYTE)
-        outbox, damage = open_outbox(options.outbox, epoch=self.epoch, max_bytes=max_bytes)
-        loop = asyncio.get_running_loop()
+        """Carry readings until cancelled, or until every recording has been played and acked; then close the outbox.
 
-        def repair(error: DamagedOutboxError) -> Outbox:
-            fresh, found = open_outbox(options.outbox, epoch=self.epoch, max_bytes=max_bytes, broken=error)
-            loop.call_soon_threadsafe(self._report_damage, found)
-            return fresh
-
+        Raises:
+            OutboxBusyError: another agent has the outbox.
+            ConfigError: a link address or device kind does not exist.
+        """
+        self._loop = asyncio.get_running_loop()
+        feeds = [self._make_feed(d) for d in self.options.profile.device if d.name in self.options.links]
+        outbox, damage = open_outbox(self.options.outbox, epoch=self.epoch, max_bytes=self._max_bytes)
         self.writer = OutboxWriter(
-            outbox, window=options.profile.outbox.commit_window, on_stored=self._stored, on_shed=self._note_shed,
-            repair=repair,
+            outbox, window=self.options.profile.outbox.commit_window, on_stored=self._stored, on_shed=self._note_shed,
+            repair=self._repair,
         )  # fmt: skip
-        self.uplink = self._make_uplink()
         try:
+            self.uplink = self._make_uplink()
             self._report_damage(damage)
             async with asyncio.TaskGroup() as tasks:
-                carrying = [tasks.create_task(self._carry(d), name=f"link {d.name}") for d in self._linked_devices()]
+                carrying = [tasks.create_task(feed.run(), name=f"feed {feed.device.name}") for feed in feeds]
                 background = [
                     tasks.create_task(self.uplink.run(), name="uplink"),
-                    tasks.create_task(self._keep_house(), name="house"),
+                    tasks.create_task(self._keep_house(feeds), name="house"),
                 ]
-                await self._until_drained(carrying)
+                await self._until_done(carrying)
                 for task in background:
                     task.cancel()
         finally:
             await self.writer.close()
+
+    # ---- intake
+
+    async def room(self) -> None:
+        """See edge_agents.ports.Intake."""
+        await self.writer.room()
+
+    def accept(self, device: str, reading: Reading) -> None:
+        """See edge_agents.ports.Intake; over a weak link a waveform becomes two records, one live and one backfill."""
+        if unknown := unknown_words(reading):
+            self.refuse(device, "unknown-name", ",".join(unknown).encode())
+        elif isinstance(reading, Waveform) and self.uplink.mode is LinkMode.WEAK:
+            live, rest = split_for_weak_link(reading)
+            if live is not None:
+                self._append(device, live, live=True)
+            if rest is not None:
+                self._append(device, rest, live=False)
+        else:
+            self._append(device, reading, live=True)
+
+    def refuse(self, device: str, reason: str, frame: bytes) -> None:
+        """See edge_agents.ports.Intake."""
+        self.refusals.count(device, reason, frame)
+        self._report_refusals()
+
+    def _append(self, device: str, reading: Reading, *, live: bool) -> None:
+        if isinstance(reading, Waveform) and len(reading.samples) > MAX_MESSAGE_BYTES // 2:
+            self.refuse(device, "too-large", reading.samples[:64])
+            return
+        self.writer.append(
+            lane_of(reading),
+            lambda seq: record(reading, self.epoch, device, seq),
+            now=self._clock.monotonic(),
+            live=live,
+        )
+
+    def _own_event(self, name: str, details: dict[str, Any]) -> None:
+        reading = Occurrence(observed_at=self._clock.now(), name=name, details=details)
+        self._append(AGENT_DEVICE, reading, live=True)
+
+    # ---- parts
+
+    @property
+    def _max_bytes(self) -> int:
+        return int(self.options.profile.outbox.max_megabytes * MEBIBYTE)
+
+    def _make_feed(self, device: DeviceConfig) -> Feed:
+        link = open_link(self.options.links[device.name], self._clock)
+        decoder = None if link.yields_readings else load_decoder(device)
+        return Feed(device, link.link, decoder, intake=self, on_event=self._own_event, clock=self._clock, rng=self._rng)
 
     def _make_uplink(self) -> Uplink:
         options = self.options
@@ -98,38 +142,73 @@ class Agent:
             on_event=self._own_event,
         )  # fmt: skip
 
-    def _linked_devices(self) -> list[DeviceConfig]:
-        return [device for device in self.options.profile.device if device.name in self.options.links]
+    def _stored(self, entries: list[Entry]) -> None:
+        self.uplink.stored(entries)
 
-    async def _until_drained(self, carrying: list[asyncio.Task[None]]) -> None:
-        """Wait for the links (only recordings end by themselves), then for the last ack."""
-        if not carrying:
-            await asyncio.get_running_loop().create_future()  # nothing to carry but the backlog: until cancelled
-        await asyncio.wait(carrying)
-        while await self.writer.call(lambda box: box.records):
-            await self.uplink.progress.wait()
-            self.uplink.progress.clear()
+    def _repair(self, error: DamagedOutboxError) -> Outbox:
+        """The file broke while in use (called in the outbox thread)."""
+        outbox, damage = replace_outbox(
+            self.options.outbox, epoch=self.epoch, max_bytes=self._max_bytes, reason=str(error)
+        )
+        self._loop.call_soon_threadsafe(self._report_damage, damage)
+        return outbox
 
-    # ---- devices
+    # ---- reports
 
-    async def _carry(self, device: DeviceConfig) -> None:
-        """Keep one link open; a recording that has been played to its end is not played again."""
-        link = open_link(self.options.links[device.name], self._clock)
-        decoder = load_decoder(device.kind) if device.kind else None
-        attempt = 0
+    async def _keep_house(self, feeds: list[Feed]) -> None:
+        """Once a second: silent devices, reports that are due, the health of the outbox thread."""
         while True:
-            started = self._clock.monotonic()
-            reason = "ended"
-            try:
-                async with aclosing(self._readings(device.name, link, decoder)) as readings:
-                    async for reading in readings:
-                        self._heard[device.name] = self._clock.monotonic()
-                        await self.writer.room()
-                        self.accept(device.name, reading)
-            except (OSError, TimeoutError) as error:
-                reason = str(error) or "timeout"
-            self._link_state(device.name, connected=False, reason=reason)
-            if not isinstance(link, ByteLink) and reason == "ended":
-                return
-            attempt = 0 if self._clock.monotonic() - started > STABLE_SECONDS else attempt + 1
-            await asyncio.sleep(backoff(attempt, self._rng))
+            await asyncio.sleep(1.0)
+            now = self._clock.monotonic()
+            for feed in feeds:
+                feed.check_silence(now)
+            self._report_refusals()
+            self._report_shed(now)
+            if self.writer.disk_full is not self._disk_full:
+                self._disk_full = self.writer.disk_full
+                self._own_event("outbox-disk", {"full": self._disk_full})
+            if self.writer.failure is not None:
+                raise RuntimeError("the outbox thread has stopped") from self.writer.failure
+
+    def _report_refusals(self) -> None:
+        for report in self.refusals.due(self._clock.monotonic()):
+            self._own_event("device-input-refused", msgspec.to_builtins(report))
+
+    def _note_shed(self, shed: dict[Lane, int]) -> None:
+        for lane, count in shed.items():
+            self._shed[lane] = self._shed.get(lane, 0) + count
+        self._report_shed(self._clock.monotonic())
+
+    def _report_shed(self, now: float) -> None:
+        if self._shed and now - self._shed_reported_at >= SHED_REPORT_SECONDS:
+            self._shed_reported_at = now
+            self._own_event("shed", {"records": {lane.value: count for lane, count in self._shed.items()}})
+            self._shed.clear()
+
+    def _report_damage(self, damage: Damage | None) -> None:
+        if damage is not None:
+            self._own_event("outbox-damaged", msgspec.to_builtins(damage))
+
+    async def _until_done(self, carrying: list[asyncio.Task[None]]) -> None:
+        """Recordings end by themselves: then wait for the last ack. Without any link only the backlog is sent."""
+        if carrying:
+            await asyncio.wait(carrying)
+        while await self.writer.call(lambda box: box.records):
+            self.uplink.progress.clear()
+            await self.uplink.progress.wait()
+
+
+def load_decoder(device: DeviceConfig) -> Decoder:
+    """A decoder of the module the device's kind names.
+
+    Raises:
+        ConfigError: there is no such module.
+    """
+    if not device.kind.isidentifier() or device.kind.startswith("_"):
+        raise ConfigError(f"device {device.name}: kind {device.kind!r} is not a name")
+    try:
+        module = importlib.import_module(f"edge_agents.devices.{device.kind}")
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"device {device.name}: {error}") from error
+    decoder: Decoder = module.Decoder()
+    return decoder

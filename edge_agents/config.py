@@ -23,7 +23,9 @@ class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     name: DeviceId
     kind: str = ""  # module in edge_agents/devices; empty for links that yield readings themselves
     link: str = "serial_stream"
-    silent_after: Annotated[float, msgspec.Meta(ge=0)] = 0.0  # seconds without data until the device is reported; 0 = never
+    silent_after: Annotated[float, msgspec.Meta(ge=0)] = (
+        0.0  # seconds without data until the device is reported; 0 = never
+    )
     address: str = ""  # used when the command line gives none
 
 

@@ -9,7 +9,7 @@ changes something is one transaction (shedding is one of its own), on the disk w
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -76,6 +76,7 @@ class Outbox:
         self.epoch = epoch
         self.max_bytes = max_bytes
         self.damaged_records = 0
+        self.shed_counts: dict[Lane, int] = {}  # records shed, by lane; whoever reports them clears it
         self._wal_bytes = min(WAL_BYTES, max_bytes // 8)
         self._limit = max_bytes - self._wal_bytes
         self._reserve = path.with_name(path.name + ".reserve")
@@ -214,6 +215,7 @@ class Outbox:
             self._ledger.write(changes)
             hit("before-append-commit")
         self._ledger.apply(changes)
+        self._count_shed((lane, ranges.count) for lane, ranges in dropped.items())
         hit("after-append-commit")
         return [entry for entry, _ in packed]
 
@@ -273,8 +275,13 @@ class Outbox:
             self._ledger.write(changes)
             hit("before-shed-commit")
         self._ledger.apply(changes)
+        self._count_shed((lane, numbers.count) for numbers in by_stream.values())
         hit("after-shed-commit")
         return True
+
+    def _count_shed(self, counts: Iterable[tuple[Lane, int]]) -> None:
+        for lane, count in counts:
+            self.shed_counts[lane] = self.shed_counts.get(lane, 0) + count
 
     def _shrink_to_disk(self) -> None:
         """After "disk full": live within the file as it is now, and give the reserve back to the disk."""

@@ -39,10 +39,15 @@ def open_outbox(path: Path, *, epoch: Epoch, max_bytes: int) -> tuple[Outbox, Da
     try:
         return Outbox(path, epoch=epoch, max_bytes=max_bytes), None
     except DamagedOutboxError as error:
-        aside = _set_aside(path, epoch)
-        salvaged, ledger_lost = _salvage(aside, path)
-        damage = Damage(reason=str(error), set_aside=aside.name, salvaged=salvaged, ledger_lost=ledger_lost)
-        return Outbox(path, epoch=epoch, max_bytes=max_bytes), damage
+        return replace_outbox(path, epoch=epoch, max_bytes=max_bytes, reason=str(error))
+
+
+def replace_outbox(path: Path, *, epoch: Epoch, max_bytes: int, reason: str) -> tuple[Outbox, Damage]:
+    """Set the broken file at ``path`` aside and open a new one with what could be read of it."""
+    aside = _set_aside(path, epoch)
+    salvaged, ledger_lost = _salvage(aside, path)
+    damage = Damage(reason=reason, set_aside=aside.name, salvaged=salvaged, ledger_lost=ledger_lost)
+    return Outbox(path, epoch=epoch, max_bytes=max_bytes), damage
 
 
 def _set_aside(path: Path, epoch: Epoch) -> Path:

@@ -28,7 +28,7 @@ RETRY_SECONDS: Final = 0.5  # between tries while the disk is full
 LIFT_SECONDS: Final = 60.0  # after a full disk, until the configured size is tried again
 
 OnStored = Callable[[list[Entry]], None]
-OnShed = Callable[[dict[Lane, RangeSet]], None]
+OnShed = Callable[[dict[Lane, int]], None]  # records shed by one commit
 
 
 class OutboxWriter:
@@ -172,7 +172,7 @@ class OutboxWriter:
         if now >= self._lift_at:
             self._lift_at = float("inf")
             self._outbox.lift_limit()
-        before = {stream: account.shed.count for stream, account in self._outbox.accounts.items()}
+        self._outbox.shed_counts.clear()
         try:
             stored = self._outbox.append_batch(batch, unborn)
         except DiskFullError:
@@ -185,9 +185,8 @@ class OutboxWriter:
             self._put_back(batch, unborn, now)
             return
         self._committed(batch, stored)
-        changed = {s.lane: a.shed for s, a in self._outbox.accounts.items() if a.shed.count != before.get(s, 0)}
-        if changed:
-            self._loop.call_soon_threadsafe(self._on_shed, changed)
+        if self._outbox.shed_counts:
+            self._loop.call_soon_threadsafe(self._on_shed, dict(self._outbox.shed_counts))
 
     def _committed(self, batch: list[Entry], stored: list[Entry]) -> None:
         with self._changed:

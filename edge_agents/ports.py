@@ -1,7 +1,7 @@
 """The seams of the agent."""
 
-from collections.abc import AsyncIterator
-from typing import Protocol
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, Protocol
 
 from edge_agents.device import Reading
 from gateway.contract.envelope import Instant
@@ -22,10 +22,11 @@ class Clock(Protocol):
 class ByteLink(Protocol):
     """A connection to a device that sends bytes; a decoder makes readings of them."""
 
-    def stream(self) -> AsyncIterator[tuple[bytes, Instant]]:
-        """Connect, then yield (bytes, when they arrived) until the device closes; may be called again afterwards.
+    def stream(self) -> AsyncGenerator[tuple[bytes, Instant], None]:
+        """Connect, yield (b"", now) once connected, then (bytes, when they arrived) until the device closes.
 
-        The caller closes the iterator to disconnect. Reading stops while the caller is busy: that is the back-pressure.
+        May be called again afterwards. The caller closes the iterator to disconnect. Nothing is read while the caller
+        is busy: that is the back-pressure.
 
         Raises:
             OSError: the device cannot be reached or the connection broke.
@@ -34,10 +35,10 @@ class ByteLink(Protocol):
 
 
 class ReadingLink(Protocol):
-    """A source that yields readings itself (a recording)."""
+    """A source that yields readings itself (a recording); what it cannot carry it reports as an Occurrence."""
 
-    def readings(self) -> AsyncIterator[Reading]:
-        """Readings in order, paced by the link; ends when the source does.
+    def readings(self) -> AsyncGenerator[Reading, None]:
+        """Readings in order, paced by the link; ends when the source does, and is not called again then.
 
         Raises:
             OSError: the source cannot be opened or broke off.
@@ -45,4 +46,20 @@ class ReadingLink(Protocol):
         ...
 
 
-Link = ByteLink | ReadingLink
+class Intake(Protocol):
+    """Where a device's readings go."""
+
+    async def room(self) -> None:
+        """Wait until the outbox can take more."""
+        ...
+
+    def accept(self, device: str, reading: Reading) -> None:
+        """Number and keep a reading."""
+        ...
+
+    def refuse(self, device: str, reason: str, frame: bytes) -> None:
+        """Count bytes the decoder refused."""
+        ...
+
+
+OnEvent = Callable[[str, dict[str, Any]], None]  # (name, details) of an event of the agent itself

@@ -53,7 +53,7 @@ def split_for_weak_link(reading: Waveform) -> tuple[Waveform | None, Waveform | 
 
     Every sample is in exactly one of the two; both keep ``n0`` and the time.
     """
-    rhythm = next((name for name in _RHYTHM_LEADS if name in reading.leads), None)
+    rhythm: str | None = next((name for name in _RHYTHM_LEADS if name in reading.leads), None)
     if rhythm is None:
         rhythm = next((name for name in reading.leads if LEADS[name].unit == "mV"), None)
     if rhythm is None:

@@ -1,7 +1,7 @@
 """Which record goes onto the connection next: live first, backlog interleaved, within a window.
 
-    writer --stored()--> live queues (bounded, one a lane) --+--> pump --> MQTT QoS 1 --PUBACK--> window
-    outbox --fetch()---> prefetched backlog (bounded) -------+
+writer --stored()--> live queues (bounded, one a lane) --+--> pump --> MQTT QoS 1 --PUBACK--> window
+outbox --fetch()---> prefetched backlog (bounded) -------+
 """
 
 import asyncio

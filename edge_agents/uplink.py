@@ -8,8 +8,7 @@ A PUBACK frees the window, only the gateway's ack deletes. One connection runs t
 
 import asyncio
 import random
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -21,7 +20,7 @@ from edge_agents.mqtt import Endpoint, MqttConnection, MqttLostError
 from edge_agents.outbox import Entry, Outbox
 from edge_agents.outbox_ledger import Stream
 from edge_agents.outbox_writer import OutboxWriter
-from edge_agents.ports import Clock
+from edge_agents.ports import Clock, OnEvent
 from edge_agents.probe import Probe, backoff
 from edge_agents.ranges import RangeSet
 from edge_agents.sender import Sender
@@ -48,8 +47,6 @@ ACK_LAG_SECONDS: Final = 30.0  # without any ack while connected: say so
 STABLE_SECONDS: Final = 10.0  # a connection that lasted this long resets the backoff
 MAX_HELLO_BYTES: Final = wire.MAX_MESSAGE_BYTES // 2
 _ECHOES: Final = 16  # hellos whose echo is accepted as a clock sample
-
-OnEvent = Callable[[str, dict[str, Any]], None]
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +88,7 @@ class Uplink:
         self.offset = ClockOffset()
         self.connections = 0
         self.last_loss = ""
+        self.progress = asyncio.Event()  # set after every ack
         self._commands = Commands(identity.epoch, self.gauge)
         self._mode = LinkMode.FULL
         self._newest_ack: tuple[Ack, Instant] | None = None
@@ -203,6 +201,7 @@ class Uplink:
             await self._writer.call(lambda box, ack=ack: box.acknowledge(ack.lanes))  # type: ignore[misc]
             self._note_progress(ack, now)
             self.sender.open_backlog()
+            self.progress.set()
 
     def _measure_clock(self, ack: Ack, received_at: Instant, now: float) -> None:
         t1, t2 = ack.hello_sent_at, ack.hello_received_at

@@ -8,7 +8,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -27,10 +28,12 @@ from gateway.adapters import accounts, alert_reads, audit_log, clock, evidence, 
 from gateway.adapters.auth_callout import AuthCallout, Credential, kick
 from gateway.adapters.broker import load_secrets, read_ports
 from gateway.adapters.commit import commit
+from gateway.adapters.compactor import Compactor
 from gateway.adapters.jetstream import BrokerAddress, Inbox, StreamLimits
 from gateway.adapters.load import load, load_units
 from gateway.adapters.metrics import Metrics
 from gateway.adapters.migrate import migrate
+from gateway.adapters.retention import DAY, Policy, Retention
 from gateway.adapters.sql import DATABASE_NAME, Database, connect
 from gateway.admit import Admission
 from gateway.alerts.alert import Alert, IllegalMove, UnknownAlert
@@ -41,7 +44,7 @@ from gateway.api.ports import AlertNotFound, DemoLogin, IllegalTransition, Snaps
 from gateway.api.server import Server, build_server
 from gateway.api.services import Services
 from gateway.changes import Changes
-from gateway.config import Settings, write_private
+from gateway.config import RetentionSettings, Settings, write_private
 from gateway.derive.derivation import Derivation
 from gateway.pipeline import Conflict, Pipeline
 from gateway.rules.engine import Rules
@@ -71,6 +74,7 @@ class Gateway:
         self.settings = settings
         self.demo = demo
         self.stop = asyncio.Event()
+        self.stop_threads = threading.Event()
         self.started_at = clock.now()
         self.troubles: dict[str, str] = {"start": "starting"}  # why not ready
         self.committed_at = 0
@@ -281,6 +285,17 @@ class Gateway:
         write_private(self.data / "gateway.json", msgspec.json.encode(entry))
         log.info("gateway listens", url=f"http://{entry.host}:{port}/")
 
+    def housekeeping(self) -> list[Callable[[], None]]:
+        """Jobs that run in threads of their own: folding closed windows, keeping to the disk budget."""
+        engine = connect(self.data / DATABASE_NAME, readonly=True)
+        compactor = Compactor(engine, self.database)
+        policy = _policy(self.settings.retention)
+        retention = Retention(engine, self.database, self.data / DATABASE_NAME, policy)
+        return [
+            lambda: compactor.run(self.stop_threads, clock.now),
+            lambda: retention.run(self.stop_threads, clock.now),
+        ]
+
     async def run(self) -> None:
         """Runs until SIGTERM or SIGINT, then ends cleanly within seconds."""
         for name in (signal.SIGTERM, signal.SIGINT):
@@ -289,12 +304,15 @@ class Gateway:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.serve_api(), name="api")
             ingest = tasks.create_task(self.ingest(), name="ingest")
+            for job in self.housekeeping():
+                tasks.create_task(asyncio.to_thread(job))
             beside = [
                 tasks.create_task(self.watch_registry(), name="registry"),
                 tasks.create_task(self.tick_screens(), name="ticks"),
                 tasks.create_task(self.connect_system(), name="system"),
             ]
             await self.stop.wait()
+            self.stop_threads.set()
             self.hub.close()
             if self.server is not None:
                 self.server.should_exit = True
@@ -320,6 +338,19 @@ def run_gateway(data: Path, settings: Settings, *, demo: bool = False) -> None:
 def _read_registry(connection: Connection) -> tuple[dict[str, Any], dict[str, str]]:
     hashes = connection.execute(select(tables.unit.c.id, tables.unit.c.token_hash))
     return load_units(connection), {row.id: row.token_hash for row in hashes}
+
+
+def _policy(keep: RetentionSettings) -> Policy:
+    def age(days: float) -> int | None:
+        return int(days * DAY) or None
+
+    return Policy(
+        waveforms=age(keep.waveform_days),
+        numerics=age(keep.numeric_days),
+        events=age(keep.event_days),
+        rejects=age(keep.reject_days),
+        budget=keep.bytes,
+    )
 
 
 def _broker_address(data: Path) -> BrokerAddress:

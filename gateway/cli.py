@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, Final
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -15,7 +16,7 @@ COMMANDS: Final = {
     "unit": ("gateway.operate", "units"),
     "audit": ("gateway.operate", "audit"),
     "check": ("gateway.operate", "check"),
-    "agent": ("edge_agents.cli", "run_agent"),
+    "agent": ("gateway.cli", "agent"),
     "replay": ("gateway.demo", "run_replay"),
     "simulate": ("firmware_sims.cli", "run_simulate"),
     "fault-proxy": ("firmware_sims.cli", "run_fault_proxy"),
@@ -39,6 +40,26 @@ def build(names: list[str]) -> typer.Typer:
         """Lastmile, the hospital gateway for ambulances, kiosks, home beds, beacons and delivery vans."""
 
     return app
+
+
+def agent(
+    unit: Annotated[str, typer.Option(help="Unit id = MQTT client id and user name.")],
+    site: Annotated[str, typer.Option(help="Site the unit belongs to.")],
+    broker: Annotated[str, typer.Option(help="HOST:PORT of the MQTT listener.")],
+    token_file: Annotated[Path, typer.Option(help="File whose first line is the unit's token.")],
+    outbox: Annotated[Path, typer.Option(help="The outbox, an SQLite file; made if missing.")],
+    profile: Annotated[str, typer.Option(help="Name of a profile, or a TOML file.")] = "ambulance",
+    link: Annotated[list[str] | None, typer.Option(help="NAME=ADDRESS of a device; may be repeated.")] = None,
+    simulated: Annotated[bool, typer.Option(help="Mark everything as simulated.")] = False,
+) -> None:
+    """Run one edge agent until SIGTERM, or until its recordings are played and acked."""
+    from edge_agents.cli import run_agent  # noqa: PLC0415 - an agent's memory is small because nothing else is imported
+
+    code = run_agent(
+        unit=unit, site=site, profile=profile, broker=broker, token_file=token_file, outbox=outbox,
+        link=link or [], simulated=simulated,
+    )  # fmt: skip
+    raise typer.Exit(code)
 
 
 def main() -> None:

@@ -26,9 +26,12 @@ class BrokerSettings(msgspec.Struct, frozen=True):
 
 
 class RetentionSettings(msgspec.Struct, frozen=True):
-    """What the database keeps. The budget goes before the age: whole days of waveforms go first."""
+    """How long the database keeps what, in days (0 = for ever), and how large it may grow: waveforms go first."""
 
-    days: float = 3650
+    waveform_days: float = 30
+    numeric_days: float = 3 * 365
+    event_days: float = 0
+    reject_days: float = 90
     bytes: int = 200 << 30
 
 

@@ -40,6 +40,7 @@ SIMULATOR_MODE: Final = "S"  # RMC positioning mode of a receiver in simulation:
 _USED: Final = (b"RMC,", b"GGA,")
 _HALF_DAY: Final = timedelta(hours=12)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_CENTURY_END: Final = 3_124_224_000_000_000  # 2069-01-01: NMEA's year 69 is 1969
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -47,10 +48,12 @@ def encode(reading: Reading) -> bytes:
     """The RMC and GGA sentences of a position; without a latitude, those of a receiver that has no fix.
 
     Raises:
-        ValueError: not a position.
+        ValueError: not a position, or a time outside 1970 to 2068 (RMC has two digits for the year).
     """
     if not isinstance(reading, Numeric):
         raise ValueError(f"a receiver cannot say {reading!r}")  # noqa: TRY004 - one error for all it cannot say
+    if not 0 <= reading.observed_at < _CENTURY_END:
+        raise ValueError(f"RMC cannot tell the time {reading.observed_at}")
     at = _EPOCH + reading.observed_at // 1000 * 1000 * _MICROSECOND
     stamp = f"{at:%H%M%S}.{at.microsecond // 1000:03d}"
     get = reading.values.get

@@ -1,10 +1,10 @@
-"""Bytes from a device: ``tcp://host:port`` (serial servers, simulators) or ``/dev/ttyX?baud=115200`` (a serial port)."""
+"""Bytes from a device: ``tcp://host:port`` (serial servers, simulators) or ``/dev/ttyX?baud=115200`` (a port)."""
 
 import asyncio
 import contextlib
 import os
 import termios
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,11 +24,12 @@ class TcpLink:
         self._port = port
         self._clock = clock
 
-    async def stream(self) -> AsyncIterator[tuple[bytes, Instant]]:
+    async def stream(self) -> AsyncGenerator[tuple[bytes, Instant], None]:
         """See edge_agents.ports.ByteLink."""
         async with asyncio.timeout(CONNECT_SECONDS):
             reader, writer = await asyncio.open_connection(self._host, self._port, limit=CHUNK)
         try:
+            yield b"", self._clock.now()
             while data := await reader.read(CHUNK):
                 yield data, self._clock.now()
         finally:
@@ -42,12 +43,13 @@ class TtyLink:
 
     def __init__(self, path: str, baud: int, clock: Clock) -> None:
         self._path = path
-        self._speed = getattr(termios, f"B{baud}", None)
         self._clock = clock
-        if self._speed is None:
-            raise ValueError(f"{path}: no such speed as {baud} baud")
+        try:
+            self._speed = int(getattr(termios, f"B{baud}"))
+        except AttributeError as error:
+            raise ValueError(f"{path}: no such speed as {baud} baud") from error
 
-    async def stream(self) -> AsyncIterator[tuple[bytes, Instant]]:
+    async def stream(self) -> AsyncGenerator[tuple[bytes, Instant], None]:
         """See edge_agents.ports.ByteLink."""
         handle = os.open(self._path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
         loop = asyncio.get_running_loop()
@@ -55,6 +57,7 @@ class TtyLink:
         try:
             self._set_raw(handle)
             loop.add_reader(handle, readable.set)
+            yield b"", self._clock.now()
             while True:
                 await readable.wait()
                 readable.clear()
@@ -70,10 +73,12 @@ class TtyLink:
     def _set_raw(self, handle: int) -> None:
         if not os.isatty(handle):
             return
-        control = list(termios.tcgetattr(handle)[6])
+        state = termios.tcgetattr(handle)
+        control = list(state[6])
         control[termios.VMIN], control[termios.VTIME] = 1, 0
         flags = termios.CS8 | termios.CREAD | termios.CLOCAL
-        termios.tcsetattr(handle, termios.TCSANOW, [0, 0, flags, 0, self._speed, self._speed, control])
+        state[:] = [0, 0, flags, 0, self._speed, self._speed, control]
+        termios.tcsetattr(handle, termios.TCSANOW, state)
         termios.tcflush(handle, termios.TCIFLUSH)
 
 

@@ -55,6 +55,7 @@ class Retention:
         self._writer = writer
         self._path = path
         self.policy = policy
+        self._damaged: set[int] = set()  # blocks whose numbers cannot be read: they stay, and the audit names them
 
     def run(self, stop: threading.Event, clock: Callable[[], Instant]) -> None:
         """Makes a pass every ``INTERVAL`` until ``stop`` is set; meant for a thread of its own."""
@@ -70,9 +71,7 @@ class Retention:
         gone += self._retire_rejects(now, stop)
         while self._over_budget() and (oldest := self._oldest_day()) and not (stop and stop.is_set()):
             lane, until = oldest
-            if not (deleted := self._retire(lane, until, Reason.BUDGET, now, stop)):
-                break
-            gone += deleted
+            gone += self._retire(lane, until, Reason.BUDGET, now, stop)
         self._shrink(stop)
         return gone
 
@@ -85,7 +84,7 @@ class Retention:
             .order_by(block.c.lane_id, block.c.first_seq)
         )
         with self._engine.connect() as connection:
-            ids = connection.execute(query).scalars().all()
+            ids = [found for found in connection.execute(query).scalars() if found not in self._damaged]
         gone = 0
         for at in range(0, len(ids), BATCH):
             if stop is not None and stop.is_set():
@@ -97,8 +96,9 @@ class Retention:
 
     def _delete(self, ids: Sequence[int], reason: Reason, now: Instant) -> int:
         failpoint("retire-before-commit")
-        gone = self._writer.submit(lambda connection: _delete_blocks(connection, ids, reason, now)).result()
+        gone, damaged = self._writer.submit(lambda connection: _delete_blocks(connection, ids, reason, now)).result()
         failpoint("retire-after-commit")
+        self._damaged.update(damaged)
         return gone
 
     def _retire_rejects(self, now: Instant, stop: threading.Event | None) -> int:
@@ -113,19 +113,19 @@ class Retention:
         return gone
 
     def _over_budget(self) -> bool:
-        """Live pages against the budget: pages already free will be used again before the file grows."""
         if self.policy.budget is None:
             return False
         with self._engine.connect() as connection:
-            free = _pragma(connection, "freelist_count") * _pragma(connection, "page_size")
-        return file_bytes(self._path) - free > self.policy.budget
+            return used_bytes(connection, self._path) > self.policy.budget
 
     def _oldest_day(self) -> tuple[Lane, Instant] | None:
         """The lane that goes first and the end of its oldest day; None when there are no blocks."""
         block = tables.block
         with self._engine.connect() as connection:
             for lane in ORDER:
-                query = select(func.min(block.c.end_at)).where(block.c.lane == lane.value)
+                query = select(func.min(block.c.end_at)).where(
+                    block.c.lane == lane.value, block.c.id.not_in(self._damaged)
+                )
                 if (oldest := connection.execute(query).scalar()) is not None:
                     return lane, (oldest // DAY + 1) * DAY
         return None
@@ -139,9 +139,11 @@ class Retention:
                 break
 
 
-def file_bytes(path: Path) -> int:
-    """Size of a database file with its WAL."""
-    return sum(file.stat().st_size for file in (path, path.with_name(path.name + "-wal")) if file.exists())
+def used_bytes(connection: Connection, path: Path) -> int:
+    """Pages in use and the WAL. Free pages do not count: they are used again before the file grows."""
+    pages = _pragma(connection, "page_count") - _pragma(connection, "freelist_count")
+    wal = path.with_name(path.name + "-wal")
+    return pages * _pragma(connection, "page_size") + (wal.stat().st_size if wal.exists() else 0)
 
 
 def _pragma(connection: Connection, name: str) -> int:
@@ -157,23 +159,25 @@ def _vacuum(connection: Connection) -> int:
     return before - _pragma(connection, "freelist_count")
 
 
-def _delete_blocks(connection: Connection, ids: Sequence[int], reason: Reason, now: Instant) -> int:
+def _delete_blocks(connection: Connection, ids: Sequence[int], reason: Reason, now: Instant) -> tuple[int, list[int]]:
+    """Deletes blocks; returns how many records went and which blocks could not be read."""
     block = tables.block
     found = connection.execute(select(block.c.id, block.c.lane_id, block.c.header).where(block.c.id.in_(ids))).all()
     numbers: dict[int, list[int]] = {}
-    readable = []
+    damaged = []
     for row in found:
         try:
-            numbers.setdefault(row.lane_id, []).extend(blocks.read_header(row.header).column("seq").tolist())
-            readable.append(row.id)
-        except blocks.BlockError as error:  # which numbers it held is not known: it stays, and the audit names it
+            seqs = blocks.read_header(row.header).column("seq").tolist()
+        except blocks.BlockError as error:
             _log.error("damaged-block-kept", block=row.id, error=str(error))
+            damaged.append(row.id)
+        else:
+            numbers.setdefault(row.lane_id, []).extend(seqs)
     for lane_id, seqs in numbers.items():
-        if seqs:
-            retire(connection, lane_id, seqs, reason, now)
+        retire(connection, lane_id, seqs, reason, now)
     failpoint("retire-in-transaction")
-    connection.execute(delete(block).where(block.c.id.in_(readable)))
-    return sum(map(len, numbers.values()))
+    connection.execute(delete(block).where(block.c.id.in_([row.id for row in found if row.id not in damaged])))
+    return sum(map(len, numbers.values())), damaged
 
 
 def _delete_rejects(connection: Connection, until: Instant, now: Instant) -> tuple[int, int]:

@@ -226,7 +226,7 @@ class Segment(Protocol):
 class History(Protocol):
     """What was recorded, folded into blocks or not; rows in event time."""
 
-    def latest(self, connection: Connection, unit: str) -> list[Row]:
+    def latest(self, connection: Connection, unit: str, /) -> list[Row]:
         """device, quantity, value, at, received_at, derived; by device and quantity."""
         ...
 
@@ -239,6 +239,7 @@ class History(Protocol):
         end: Instant,
         step: int,
         device: str | None,
+        /,
     ) -> Sequence[Row]:
         """at, n, min, max, mean per step of ``step`` us; with step 0: at, value of every value. ``end`` excluded."""
         ...
@@ -251,12 +252,17 @@ class History(Protocol):
         start: Instant,
         end: Instant,
         leads: Sequence[str] | None,
+        /,
     ) -> Sequence[Segment]:
         """Segments in order, cut to the window."""
         ...
 
-    def recent_frames(self, connection: Connection, unit: str, since_at: Instant) -> Sequence[bytes]:
-        """Waveform frames of the unit received after ``since_at``, as published, in order."""
+    def recent_frames(self, connection: Connection, unit: str, since: Instant, /) -> Sequence[bytes]:
+        """Waveform frames of the unit since that time, as published, in order."""
+        ...
+
+    def events(self, connection: Connection, unit: str, start: Instant, end: Instant, /) -> Sequence[Row]:
+        """at, received_at, device, name, details, late; oldest first."""
         ...
 
 

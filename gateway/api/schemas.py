@@ -254,6 +254,17 @@ class Waveform(Answer):
     segments: list[Segment]
 
 
+class Happening(Answer):
+    """Something that happened, as the unit told it."""
+
+    at: Time
+    received_at: Time
+    device: str = Field(examples=["crew"])
+    name: str = Field(examples=["boarded"])
+    details: dict[str, Any]
+    late: bool = Field(description="it came from a backlog")
+
+
 # ---- alerts and evidence ---------------------------------------------------------------------------------------------
 class AlertState(Answer):
     id: str = Field(examples=["2b1b7c36-8d5e-5a0a-9b1c-1a2b3c4d5e6f"])

@@ -13,6 +13,7 @@ import re
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,10 @@ def _is_free(port: int) -> bool:
     return True
 
 
+def _ok(answer: httpx.Response) -> None:
+    assert answer.is_success, answer.text
+
+
 @dataclass(frozen=True)
 class Audit:
     """Outcome of ``lastmile audit``: exit code and the report it printed."""
@@ -78,17 +83,23 @@ class Vehicle:
 
 @dataclass
 class Proxy:
-    """The bad-5G stand-in in front of the broker; ``say`` sends one line to its control port."""
+    """The bad-5G stand-in in front of the broker."""
 
     process: Process
     port: int
     control: int
 
-    def say(self, command: str) -> str:
-        """The proxy's answer to one control line, such as "cut", "delay 0.3", "heal"."""
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """One request to the control port; its state after it.
+
+        ``cut=True`` ends all connections, ``half_open=True`` freezes them, ``set={"down": {"stall": True}}`` silences
+        one direction, ``refuse=True`` resets new connections, ``clear=True`` takes all settings back.
+        """
         with socket.create_connection(("127.0.0.1", self.control), timeout=5) as link:
-            link.sendall(command.encode() + b"\n")
-            return link.makefile().readline().strip()
+            link.sendall(json.dumps(request).encode() + b"\n")
+            state: dict[str, Any] = json.loads(link.makefile().readline())
+        assert "error" not in state, state
+        return state
 
 
 @dataclass
@@ -99,6 +110,7 @@ class Stack:
     site: str = "site-a"
     processes: list[Process] = field(default_factory=list)
     vehicles: dict[str, Vehicle] = field(default_factory=dict)
+    passwords: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for path in (self.data, self.ledger, self.logs):
@@ -120,6 +132,12 @@ class Stack:
     def run(self, *arguments: str, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
         """A command that ends by itself, with its output."""
         return subprocess.run([LASTMILE, *arguments], capture_output=True, text=True, timeout=timeout, check=False)
+
+    def run_well(self, *arguments: str, timeout: float = 60.0) -> str:
+        """The output of a command that must succeed."""
+        done = self.run(*arguments, timeout=timeout)
+        assert done.returncode == 0, f"lastmile {' '.join(arguments)}\n{done.stdout}{done.stderr}"
+        return done.stdout
 
     def start(self, name: str, *arguments: str, env: Mapping[str, str] | None = None) -> Process:
         """A command that runs until it is ended; its log is ``logs/name.log``."""
@@ -147,12 +165,11 @@ class Stack:
 
     def add_unit(self, unit: str, kind: str = "ambulance", provenance: str = "simulated") -> Vehicle:
         """Registers a unit and keeps its token in a file only its owner can read."""
-        words = ("--site", self.site, "--kind", kind, "--name", unit.upper(), "--provenance", provenance)
-        done = self.run("unit", "add", unit, *words, "--data", str(self.data))
-        assert done.returncode == 0, done.stdout + done.stderr
         token_file = self.folder / f"{unit}.token"
-        token_file.touch(mode=0o600)
-        token_file.write_text(done.stdout.split()[-1])
+        self.run_well(
+            "unit", "add", unit, "--site", self.site, "--kind", kind, "--name", unit.upper(),
+            "--provenance", provenance, "--token-file", str(token_file), "--data", str(self.data),
+        )  # fmt: skip
         vehicle = Vehicle(unit, token_file, self.folder / f"{unit}.outbox", free_port(len(DEVICES)))
         self.vehicles[unit] = vehicle
         return vehicle
@@ -160,13 +177,16 @@ class Stack:
     def start_simulator(
         self, unit: str, scenario: str = "ambulance-stable", *, seed: int = 1, speed: float = 1.0
     ) -> Process:
-        """The simulated devices of one vehicle, writing their own ledger."""
+        """The simulated devices of one vehicle, listening, writing their own ledger."""
         vehicle = self.vehicles[unit]
+        ports = self.folder / f"{unit}.ports"
+        ports.unlink(missing_ok=True)
         vehicle.simulator = self.start(
             f"simulate-{unit}", "simulate", str(SCENARIOS / f"{scenario}.toml"), "--unit", unit,
-            "--listen-port", str(vehicle.devices_port), "--ledger", str(self.ledger),
+            "--listen-port", str(vehicle.devices_port), "--ledger", str(self.ledger), "--port-file", str(ports),
             "--seed", str(seed), "--speed", str(speed),
         )  # fmt: skip
+        eventually(ports.exists, f"simulator of {unit} listens", START)
         return vehicle.simulator
 
     def start_agent(self, unit: str, *, via_proxy: bool = False, env: Mapping[str, str] | None = None) -> Process:
@@ -191,17 +211,17 @@ class Stack:
 
     def start_proxy(self, name: str) -> Proxy:
         """A fault proxy in front of the broker's MQTT port."""
-        port, control = free_port(), free_port()
+        ports = self.folder / f"proxy-{name}.ports"
         upstream = f"127.0.0.1:{self.ports()['mqtt']}"
-        arguments = ("--listen", str(port), "--upstream", upstream, "--control", str(control))
-        process = self.start(f"proxy-{name}", "fault-proxy", *arguments)
-        eventually(lambda: not _is_free(control), "proxy listens", START)
-        return Proxy(process, port, control)
+        process = self.start(f"proxy-{name}", "fault-proxy", "--upstream", upstream, "--port-file", str(ports))
+        eventually(ports.exists, "proxy listens", START)
+        line = json.loads(ports.read_text())
+        return Proxy(process, line["listening"], line["control"])
 
     # ---- readiness --------------------------------------------------------------------------------------------------
-    def ports(self) -> dict[str, int]:
+    def ports(self) -> dict[str, Any]:
         """What broker.json and gateway.json say: mqtt, nats, monitor, http."""
-        merged: dict[str, int] = {}
+        merged: dict[str, Any] = {}
         for name in ("broker.json", "gateway.json"):
             if (path := self.data / name).exists():
                 merged |= json.loads(path.read_text())
@@ -209,7 +229,7 @@ class Stack:
 
     def wait_for_broker(self, process: Process) -> None:
         def listens() -> bool:
-            assert process.running, process.tail()
+            process.must_run()
             with socket.create_connection(("127.0.0.1", self.ports().get("mqtt", 1)), timeout=1):
                 return True
 
@@ -217,7 +237,7 @@ class Stack:
 
     def wait_for_gateway(self, process: Process) -> None:
         def ready() -> bool:
-            assert process.running, process.tail()
+            process.must_run()
             return self.http_get("/readyz").status_code == 200
 
         eventually(ready, "gateway is ready", START)
@@ -243,34 +263,60 @@ class Stack:
                 samples[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
         return samples
 
-    def password(self) -> str:
-        """The one-time admin secret the first start printed."""
+    # ---- people ---------------------------------------------------------------------------------------------------
+    @contextmanager
+    def api(self, role: str = "doctor") -> Iterator[httpx.Client]:
+        """A signed-in client; paths are relative to /api/v1. The account is made on first use and has every site."""
+        if role not in self.passwords:
+            self._open_account(role)
+        with self._client() as client:
+            _ok(client.post("/session", json={"username": role, "password": self.passwords[role]}))
+            yield client
+
+    def _client(self) -> httpx.Client:
+        return httpx.Client(base_url=f"{self.url}/api/v1", timeout=10, trust_env=False, headers={"Origin": self.url})
+
+    def _open_account(self, role: str) -> None:
+        """Admin comes in with the one-time secret of the first start; all others are made by the admin."""
+        if role == "admin":
+            first = self._one_time_secret()
+        else:
+            first = "for the first time only"
+            with self.api("admin") as admin:
+                _ok(admin.post("/accounts", json={"name": role, "role": role, "sites": ["*"], "password": first}))
+        chosen = f"chosen by the {role}"
+        with self._client() as client:
+            _ok(client.post("/session", json={"username": role, "password": first}))
+            _ok(client.post("/session/password", json={"password": first, "new_password": chosen}))
+        self.passwords[role] = chosen
+
+    def _one_time_secret(self) -> str:
         logs = "".join(path.read_text(errors="replace") for path in sorted(self.logs.glob("*.log")))
-        found = re.search(r"password[^A-Za-z0-9]+([A-Za-z0-9_-]{12,})", logs)
-        assert found, "no admin password in the logs"
+        found = re.search(r"as admin with (\S+)", logs)
+        assert found, "the first start printed no secret"
         return found[1]
 
-    def api(self, user: str = "admin", password: str | None = None) -> httpx.Client:
-        """A client with a session; paths are relative to /api/v1."""
-        client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=10, trust_env=False, headers={"Origin": self.url})
-        answer = client.post("/session", json={"username": user, "password": password or self.password()})
-        assert answer.status_code == 200, answer.text
-        return client
-
     # ---- proof ------------------------------------------------------------------------------------------------------
+    def drain(self, timeout: float = 60.0) -> None:
+        """Waits until no agent reports a record waiting and no gap is open."""
+        self_said = ("lastmile_outbox_records", "lastmile_gaps_open")
+        eventually(
+            lambda: sum(self.metrics()[name] for name in self_said) == 0, "outboxes drain, gaps heal", timeout, 0.5
+        )
+
     def audit(self, *, with_outbox: bool = True, with_ledger: bool = True) -> Audit:
         """``lastmile audit`` over the database, every outbox and the simulators' ledger."""
-        arguments = ["audit", "--data", str(self.data)]
+        report = self.folder / "audit.json"
+        report.unlink(missing_ok=True)
+        arguments = ["audit", "--data", str(self.data), "--json", str(report)]
         if with_outbox:
             arguments += [f"--outbox={each.outbox}" for each in self.vehicles.values() if each.outbox.exists()]
         if with_ledger and any(self.ledger.iterdir()):
             arguments += ["--ledger", str(self.ledger)]
         done = self.run(*arguments)
-        try:
-            report = json.loads(done.stdout)
-        except ValueError:
-            report = {}
-        return Audit(done.returncode, done.stdout + done.stderr, report)
+        return Audit(
+            done.returncode, done.stdout + done.stderr, json.loads(report.read_text()) if report.exists() else {}
+        )
 
     # ---- end --------------------------------------------------------------------------------------------------------
     def kill(self, process: Process | None) -> None:
@@ -280,7 +326,6 @@ class Stack:
     def close(self) -> None:
         """Ends everything, also after a failure: agents first, broker last."""
         for process in reversed(self.processes):
-            process.resume() if process.running else None
             process.kill()
 
     def last_words(self) -> Iterator[str]:

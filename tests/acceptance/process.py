@@ -21,6 +21,10 @@ class NotInTimeError(AssertionError):
     """What a test waited for did not happen before its deadline."""
 
 
+class EndedError(RuntimeError):
+    """A process that should run has ended; waiting longer is useless. The message holds the end of its log."""
+
+
 def eventually(look: Callable[[], Result], what: str = "", timeout: float = 10.0, every: float = 0.05) -> Result:
     """The first truthy answer of ``look``, asked every ``every`` seconds.
 
@@ -84,6 +88,11 @@ class Process:
     def exit_code(self) -> int | None:
         """Exit code, negative signal number, or None while it runs."""
         return self._popen.poll()
+
+    def must_run(self) -> None:
+        """Raises EndedError when the process has ended."""
+        if not self.running:
+            raise EndedError(self.tail())
 
     def output(self) -> str:
         """Everything written so far, over all restarts."""

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Response
 from gateway.api.auth import SignalViewer, TheServices, VisibleUnit
 from gateway.api.ports import Row, Segment
 from gateway.api.problems import ProblemError, Reason
-from gateway.api.schemas import MAX_INSTANT, LatestValue, Page, Series, Waveform
+from gateway.api.schemas import MAX_INSTANT, Happening, LatestValue, Page, Series, Waveform
 from gateway.contract.quantity import QUANTITIES
 from gateway.contract.topic import ID_PATTERN
 
@@ -17,6 +17,7 @@ router = APIRouter(prefix="/units/{unit}", tags=["signals"])
 _SECOND = 1_000_000
 MAX_POINTS = 10_000
 MAX_RAW_SERIES = 3 * 3600 * _SECOND  # us of a series without steps
+MAX_EVENTS = 7 * 24 * 3600 * _SECOND
 MAX_WAVEFORM_JSON = 120 * _SECOND
 MAX_WAVEFORM_RAW = 600 * _SECOND
 OCTETS = "application/octet-stream"
@@ -91,6 +92,14 @@ async def waveform(
     names = leads.split(",") if leads else None
     segments = await services.read(lambda db: services.history.waveform(db, row["id"], device, from_at, to, names))
     return _octets(list(segments)) if raw else _json({"segments": [_segment(segment) for segment in segments]})
+
+
+@router.get("/events", response_model=Page[Happening], summary="What happened", responses={404: {}})
+async def events(row: VisibleUnit, _: SignalViewer, services: TheServices, from_at: From, to: To) -> Row:
+    """Boarded, lead off, button pressed ...; oldest first, at most seven days."""
+    if to - from_at > MAX_EVENTS:
+        raise ProblemError(422, Reason.RANGE_TOO_LONG, "ask for less time")
+    return {"items": await services.read(lambda db: services.history.events(db, row["id"], from_at, to))}
 
 
 def _segment(segment: Segment) -> dict[str, Any]:

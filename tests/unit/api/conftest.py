@@ -59,35 +59,26 @@ class Recorded:
         return [dict(row) for row in connection.execute(query).mappings()]
 
     def series(
-        self,
-        connection: Connection,
-        unit: str,
-        quantity: str,
-        start: int,
-        end: int,
-        step: int,
-        device: str | None,
+        self, connection: Connection, unit: str, quantity: str, start: int, end: int, step: int, device: str | None
     ) -> list[dict[str, Any]]:
         if step:
             return [{"at": start, "n": 3, "min": 70.0, "max": 74.0, "mean": 72.0}]
         return [{"at": start, "value": 72.0}, {"at": start + SECOND, "value": None}]
 
     def waveform(
-        self,
-        connection: Connection,
-        unit: str,
-        device: str,
-        start: int,
-        end: int,
-        leads: Sequence[str] | None,
+        self, connection: Connection, unit: str, device: str, start: int, end: int, leads: Sequence[str] | None
     ) -> list[Segment]:
         if device != "monitor":
             return []
         samples = np.array([[1, -2, 3], [4, 5, -32768]], dtype=np.int16)
-        return [Segment(start, 500.0, 0.005, ["I", "II"], n0, samples) for n0 in (0, 100)]
+        return [Segment(start + n0, 500.0, 0.005, ["I", "II"], n0, samples) for n0 in (0, 100)]
 
-    def recent_frames(self, connection: Connection, unit: str, since_at: int) -> list[bytes]:
+    def recent_frames(self, connection: Connection, unit: str, since: int) -> list[bytes]:
         return self.frames.get(unit, [])
+
+    def events(self, connection: Connection, unit: str, start: int, end: int) -> list[dict[str, Any]]:
+        body = {"device": "crew", "name": "boarded", "details": {}, "late": False}
+        return [{"at": start, "received_at": start + 5, **body}]
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """The oldest goes first, every number that goes is accounted for, and the file does not grow for ever."""
 
+import sqlite3
 from pathlib import Path
 
 import msgspec
@@ -8,7 +9,7 @@ from sqlalchemy import Engine, func, insert, select, update
 
 from gateway.adapters import tables
 from gateway.adapters.compactor import Compactor
-from gateway.adapters.retention import DAY, Policy, Reason, Retention, file_bytes, retire
+from gateway.adapters.retention import DAY, Policy, Reason, Retention, used_bytes, retire
 from gateway.adapters.sql import DATABASE_NAME, Database
 from gateway.contract.envelope import Lane
 from gateway.ports import RecordRow
@@ -50,6 +51,14 @@ def days_left(engine: Engine, lane: Lane) -> set[int]:
         return {(at - NOON) // DAY for at in connection.execute(query).scalars()}
 
 
+def checkpointed(path: Path) -> int:
+    """Size of the file with everything in it that is in the WAL."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return path.stat().st_size
+
+
 @pytest.fixture
 def path(data_dir: Path) -> Path:
     return data_dir / DATABASE_NAME
@@ -79,13 +88,12 @@ def test_over_budget_the_oldest_waveforms_go_first(engine: Engine, database: Dat
     fill(engine, database, days=5)
     with engine.connect() as connection:
         size = connection.execute(select(func.sum(func.length(tables.block.c.data)))).scalar_one()
-    before = file_bytes(path)
     keeper = Retention(engine, database, path, NOTHING)
     assert keeper.step(NOON + 9 * DAY) == 0, "no budget, no age: nothing goes"
 
     with engine.connect() as connection:
-        free = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one() * 4096
-    keeper.policy = Policy(waveforms=None, numerics=None, rejects=None, budget=before - free - size // 3)
+        budget = used_bytes(connection, path) - size // 3
+    keeper.policy = Policy(waveforms=None, numerics=None, rejects=None, budget=budget)
     keeper.step(NOON + 9 * DAY)
 
     left = days_left(engine, Lane.WAVE)
@@ -104,14 +112,9 @@ def test_nothing_left_to_delete_ends_the_pass(engine: Engine, database: Database
 
 def test_the_file_shrinks(engine: Engine, database: Database, path: Path) -> None:
     fill(engine, database, days=4, per_day=500)
-    with engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    before = path.stat().st_size
+    before = checkpointed(path)
     Retention(engine, database, path, Policy(waveforms=DAY, rejects=None)).step(NOON + 9 * DAY)
-    with engine.connect() as connection:
-        connection.rollback()
-        connection.connection.dbapi_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
-    assert path.stat().st_size < before / 2
+    assert checkpointed(path) < before / 2
 
 
 def test_a_block_whose_numbers_cannot_be_read_stays(engine: Engine, database: Database, path: Path) -> None:

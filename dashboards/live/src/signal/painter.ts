@@ -66,10 +66,10 @@ export class SweepPainter {
 
   private band(source: Source, band: Band, ink: Ink, from: number, to: number): void {
     for (const wipe of wiped(from, to, band.width, ink.pxs, ink.erase)) {
-      this.context.clearRect(band.x + wipe.x, band.y, wipe.width + 0.5, band.height);
+      this.context.clearRect(band.x + wipe.x, 0, Math.min(wipe.width + 0.5, band.width - wipe.x), this.height);
     }
     for (const piece of pieces(from, to, band.width, ink.pxs)) {
-      this.clipped(band.x + piece.x, band.y, piece.width, band.height, () => {
+      this.clipped(band.x + piece.x, piece.width, () => {
         for (const cell of band.cells) {
           const reader = source.tracks.get(cell.lead);
           if (reader) this.stroke(reader, source.fs, cell, ink, piece.from, piece.to, band.x + piece.x);
@@ -80,9 +80,7 @@ export class SweepPainter {
 
   /** One cell of a frozen sheet: [from, to] once, from the cell's left edge. */
   still(reader: Reader, fs: number, cell: Cell, ink: Ink, from: number, to: number): void {
-    this.clipped(cell.x, cell.y - cell.height, cell.width, 3 * cell.height, () =>
-      this.stroke(reader, fs, cell, ink, from, to, cell.x),
-    );
+    this.clipped(cell.x, cell.width, () => this.stroke(reader, fs, cell, ink, from, to, cell.x));
   }
 
   private stroke(reader: Reader, fs: number, cell: Cell, ink: Ink, from: number, to: number, x: number): void {
@@ -104,11 +102,11 @@ export class SweepPainter {
     this.context.stroke();
   }
 
-  private clipped(x: number, y: number, width: number, height: number, draw: () => void): void {
+  private clipped(x: number, width: number, draw: () => void): void {
     const c = this.context;
     c.save();
     c.beginPath();
-    c.rect(x, y, width, height);
+    c.rect(x, 0, width, this.height);
     c.clip();
     draw();
     c.restore();

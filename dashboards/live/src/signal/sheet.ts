@@ -19,17 +19,16 @@ export interface Cell {
   to: number;
 }
 
-/** Cells that share one width, so one pen position: wiped and clipped together. */
+/** A column of cells, swept and wiped together over the whole height: tall waves may reach into the next row. */
 export interface Band {
   x: number;
-  y: number;
   width: number;
-  height: number;
   cells: Cell[];
 }
 
 export interface Sheet {
-  bands: Band[];
+  /** Bands of one width have one pen position and share a canvas; a rhythm strip has its own above the others. */
+  layers: Band[][];
   baselines: number[]; // one a row: where its calibration pulse stands
   left: number; // width before the traces, for the pulse
   width: number;
@@ -69,26 +68,22 @@ export function sheetFor(
   pxPerMm: number,
 ): Sheet {
   const rows = rowsOf(leads, layout);
-  const left = PULSE_MM * pxPerMm;
+  const left = Math.round(PULSE_MM * pxPerMm);
   const high = rowHeight(height, Math.max(1, rows.length), pxPerMm);
   const top = Math.max(0, (height - high * rows.length) / 2);
-  const bands = new Map<string, Band>();
-  const baselines = rows.map((row, r) => {
-    const y = top + r * high;
-    const wide = (width - left) / row.length;
+  const layers = new Map<number, Band[]>();
+  rows.forEach((row, r) => {
+    const wide = Math.floor((width - left) / row.length); // whole pixels: nothing is left behind at the seams
+    const bands = layers.get(row.length) ?? row.map((_lead, c) => ({ x: left + c * wide, width: wide, cells: [] }));
+    layers.set(row.length, bands);
     row.forEach((lead, c) => {
-      const key = `${row.length} ${c}`;
-      const x = left + c * wide;
-      const band = bands.get(key) ?? { x, y, width: wide, height: 0, cells: [] };
-      band.height = y + high - band.y;
-      const baseline = y + high / 2;
-      band.cells.push({
-        lead, x, y, width: wide, height: high, baseline,
-        from: c / row.length, to: (c + 1) / row.length,
-      }); // prettier-ignore
-      bands.set(key, band);
+      const y = top + r * high;
+      const share = { from: c / row.length, to: (c + 1) / row.length };
+      bands[c]?.cells.push({ lead, x: left + c * wide, y, width: wide, height: high, baseline: y + high / 2, ...share });
     });
-    return y + high / 2;
   });
-  return { bands: [...bands.values()], baselines, left, width, height };
+  const baselines = rows.map((_row, r) => top + (r + 0.5) * high);
+  return { layers: [...layers.values()], baselines, left, width, height };
 }
+
+export const cellsOf = (sheet: Sheet): Cell[] => sheet.layers.flat().flatMap((band) => band.cells);

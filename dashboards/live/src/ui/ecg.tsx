@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { onFrame } from "../signal/frames";
 import { SweepPainter, type Ink } from "../signal/painter";
 import { drawPaper } from "../signal/paper";
-import { LAYOUTS, sheetFor, type Layout, type Sheet } from "../signal/sheet";
+import { cellsOf, LAYOUTS, sheetFor, type Band, type Layout, type Sheet } from "../signal/sheet";
 import type { Stream } from "../signal/stream";
 import { ecgLeads, ecgStream } from "../signal/streams";
 import { ERASE_MM, pxPerMillivolt, pxPerSecond, type PaperScale } from "../signal/sweep";
@@ -16,7 +16,7 @@ import { localSeconds } from "../time";
 import { FrozenEcg, freeze, type Frozen } from "./frozen";
 import { useKeys } from "./keys";
 import { Ruler } from "./ruler";
-import { useSize } from "./size";
+import { px, useSize } from "./size";
 
 const NARROW = 600; // px under which three rows of four would be too short to read
 const SILENT = 3; // s without a frame before the page says so
@@ -64,11 +64,11 @@ const leadIsOff = (stream: Stream, lead: string, at: number): boolean => {
 
 /** Lead names at the start of each trace; "lead off" in words beside the dashed line. */
 export function LeadLabels(props: { sheet: Sheet; off: (lead: string) => boolean }) {
-  const cells = props.sheet.bands.flatMap((band) => band.cells);
+  const cells = cellsOf(props.sheet);
   return (
     <>
       {cells.map((cell) => (
-        <span class="lead" key={`${cell.lead} ${cell.x} ${cell.y}`} style={{ left: cell.x + 2, top: cell.y + 1 }}>
+        <span class="lead" key={`${cell.lead} ${cell.x} ${cell.y}`} style={{ left: px(cell.x + 2), top: px(cell.y + 1) }}>
           {cell.lead}
           {props.off(cell.lead) && <em class="lead-off">{t("ecg.leadoff")}</em>}
         </span>
@@ -83,26 +83,40 @@ interface SweepProps {
   scale: PaperScale;
 }
 
-function Sweep({ stream, sheet, scale }: SweepProps) {
+function Paper({ sheet, scale }: { sheet: Sheet; scale: PaperScale }) {
   const paper = useRef<HTMLCanvasElement>(null);
+  const theme = prefs.theme.value;
+  useEffect(() => {
+    const canvas = paper.current as HTMLCanvasElement;
+    drawPaper(canvas, sheet, scale, paperColors(canvas));
+  }, [sheet, scale.pxPerMm, scale.speed, scale.gain, theme]);
+  return <canvas class="paper" ref={paper} />;
+}
+
+function Layer({ stream, sheet, scale, bands }: SweepProps & { bands: Band[] }) {
   const traces = useRef<HTMLCanvasElement>(null);
   const theme = prefs.theme.value;
   useEffect(() => {
     const canvas = traces.current as HTMLCanvasElement;
     const painter = new SweepPainter(canvas);
     const ink = inkFor(canvas, scale);
-    drawPaper(paper.current as HTMLCanvasElement, sheet, scale, paperColors(canvas));
     painter.resize(sheet.width, sheet.height);
     painter.clear();
     return onFrame((at) => {
       const pen = stream.play.at(at);
-      if (pen !== null) painter.draw(stream, sheet.bands, ink, pen);
+      if (pen !== null) painter.draw(stream, bands, ink, pen);
     });
-  }, [stream, sheet, scale.pxPerMm, scale.speed, scale.gain, theme]);
+  }, [stream, sheet, bands, scale.pxPerMm, scale.speed, scale.gain, theme]);
+  return <canvas class="traces" ref={traces} data-bands={JSON.stringify(bands)} />;
+}
+
+function Sweep(props: SweepProps) {
   return (
     <>
-      <canvas class="paper" ref={paper} />
-      <canvas class="traces" ref={traces} data-sheet={JSON.stringify(sheet)} />
+      <Paper sheet={props.sheet} scale={props.scale} />
+      {props.sheet.layers.map((bands, i) => (
+        <Layer key={i} {...props} bands={bands} />
+      ))}
     </>
   );
 }
@@ -125,7 +139,7 @@ function Choice<T extends string | number>(props: {
           {v}
         </button>
       ))}
-      {props.unit && <span class="quiet unit">{props.unit}</span>}
+      {props.unit && <span class="quiet">{props.unit}</span>}
     </div>
   );
 }

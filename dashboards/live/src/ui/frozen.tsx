@@ -4,7 +4,7 @@ import { measure, type Point } from "../signal/calipers";
 import { SweepPainter } from "../signal/painter";
 import { drawPaper } from "../signal/paper";
 import type { Reader } from "../signal/pen";
-import { FROZEN, sheetFor, type Layout, type Sheet } from "../signal/sheet";
+import { cellsOf, FROZEN, sheetFor, type Layout, type Sheet } from "../signal/sheet";
 import type { Stream } from "../signal/stream";
 import { ecgLeads } from "../signal/streams";
 import { pxPerSecond, type PaperScale } from "../signal/sweep";
@@ -12,6 +12,7 @@ import { GAP, LEAD_OFF } from "../signal/track";
 import { theme } from "../state/prefs";
 import { clockTime, t } from "../text/text";
 import { inkFor, LeadLabels, paperColors } from "./ecg";
+import { px } from "./size";
 
 export interface Frozen {
   at: number; // gateway clock, us
@@ -42,7 +43,7 @@ function paint(canvas: HTMLCanvasElement, frozen: Frozen, sheet: Sheet, scale: P
   const painter = new SweepPainter(canvas);
   painter.resize(sheet.width, sheet.height);
   const ink = inkFor(canvas, scale);
-  for (const cell of sheet.bands.flatMap((band) => band.cells)) {
+  for (const cell of cellsOf(sheet)) {
     const reader = frozen.tracks.get(cell.lead);
     const [from, to] = [frozen.from + cell.from * FROZEN, frozen.from + cell.to * FROZEN];
     if (reader) painter.still(reader, frozen.fs, cell, ink, from, to);
@@ -80,13 +81,13 @@ function Caliper({ name, point, sheet, move }: CaliperProps) {
   };
   return (
     <>
-      <i class="caliper-x" style={{ left: point.x, height: sheet.height }} />
-      <i class="caliper-y" style={{ top: point.y, width: sheet.width }} />
+      <i class="caliper-x" style={{ left: px(point.x), height: px(sheet.height) }} />
+      <i class="caliper-y" style={{ top: px(point.y), width: px(sheet.width) }} />
       <button
         type="button"
         class="caliper"
         aria-label={name}
-        style={{ left: point.x, top: point.y }}
+        style={{ left: px(point.x), top: px(point.y) }}
         onKeyDown={key}
         onPointerDown={(event) => {
           event.currentTarget.setPointerCapture(event.pointerId);
@@ -143,9 +144,9 @@ export function FrozenEcg({ frozen, layout, scale, width, height }: Props) {
         <span class="quiet hint">{t("caliper.hint")}</span>
       </div>
       <div class="frozen" ref={scroller} tabIndex={0} role="region" aria-label={t("ecg.scroll")}>
-        <div class="frozen-sheet" style={{ width: sheet.width, height: sheet.height }}>
+        <div class="frozen-sheet" style={{ width: px(sheet.width), height: px(sheet.height) }}>
           <canvas class="paper" ref={paper} />
-          <canvas class="traces" ref={traces} data-sheet={JSON.stringify(sheet)} data-from={frozen.from} />
+          <canvas class="traces" ref={traces} data-bands={JSON.stringify(sheet.layers.flat())} />
           <LeadLabels sheet={sheet} off={(lead) => frozen.off.has(lead)} />
           <Caliper name={t("caliper.a")} point={a} sheet={sheet} move={setA} />
           <Caliper name={t("caliper.b")} point={b} sheet={sheet} move={setB} />

@@ -71,18 +71,18 @@ function Sheet(props: { submit: (event: SubmitEvent) => Promise<void>; children:
   );
 }
 
-function Field(props: { name: string; text: TextKey; type: string; complete: string; first?: boolean; min?: number }) {
+function Field(props: { name: string; text: TextKey; complete: string; secret?: boolean; first?: boolean; min?: number }) {
+  const common = {
+    name: props.name,
+    autocomplete: props.complete,
+    autoFocus: props.first ?? false,
+    minLength: props.min ?? 1,
+    required: true,
+  };
   return (
     <label>
       {t(props.text)}
-      <input
-        name={props.name}
-        type={props.type}
-        autocomplete={props.complete}
-        autoFocus={props.first ?? false}
-        minLength={props.min ?? 1}
-        required
-      />
+      {props.secret ? <input type="password" {...common} /> : <input type="text" {...common} />}
     </label>
   );
 }
@@ -102,8 +102,8 @@ export function Login() {
   return (
     <Sheet submit={submit}>
       <h1>{t("app.name")}</h1>
-      <Field name="username" text="login.username" type="text" complete="username" first />
-      <Field name="password" text="login.password" type="password" complete="current-password" />
+      <Field name="username" text="login.username" complete="username" first />
+      <Field name="password" text="login.password" secret complete="current-password" />
       {problem !== null && <p role="alert">{problem}</p>}
       <button type="submit" class="primary" disabled={busy}>
         {t(busy ? "login.busy" : "login.submit")}
@@ -122,8 +122,8 @@ export function NewPassword() {
   return (
     <Sheet submit={submit}>
       <h1>{t("password.title")}</h1>
-      <Field name="present" text="password.present" type="password" complete="current-password" first />
-      <Field name="next" text="password.next" type="password" complete="new-password" min={SHORTEST} />
+      <Field name="present" text="password.present" secret complete="current-password" first />
+      <Field name="next" text="password.next" secret complete="new-password" min={SHORTEST} />
       {problem !== null && <p role="alert">{problem}</p>}
       <button type="submit" class="primary" disabled={busy}>
         {t("password.submit")}

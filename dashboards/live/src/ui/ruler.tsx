@@ -1,6 +1,7 @@
 /** Makes a millimetre on this screen a millimetre: a box to compare with a bank card (ISO/IEC 7810 ID-1). */
 import { DEFAULT_PX_PER_MM, pxPerMm } from "../state/prefs";
 import { t } from "../text/text";
+import { px } from "./size";
 
 const CARD_WIDTH = 85.6; // mm
 const CARD_HEIGHT = 53.98;
@@ -10,7 +11,7 @@ export function Ruler(props: { close: () => void }) {
   return (
     <div class="ruler" role="dialog" aria-label={t("ruler.title")}>
       <p>{t("ruler.text")}</p>
-      <div class="id-card" style={{ width: CARD_WIDTH * mm, height: CARD_HEIGHT * mm }} />
+      <div class="id-card" style={{ width: px(CARD_WIDTH * mm), height: px(CARD_HEIGHT * mm) }} />
       <label>
         <input
           type="range"

@@ -1,6 +1,8 @@
 import type { RefObject } from "preact";
 import { useLayoutEffect, useState } from "preact/hooks";
 
+export const px = (value: number): string => `${value}px`;
+
 export interface Size {
   width: number;
   height: number;

@@ -104,7 +104,7 @@ class StripView {
 
 function band(lead: string, width: number, height: number): Band {
   const cell: Cell = { lead, x: 0, y: 0, width, height, baseline: height / 2, from: 0, to: 1 };
-  return { x: 0, y: 0, width, height, cells: [cell] };
+  return { x: 0, width, cells: [cell] };
 }
 
 export function Strip(props: Props) {

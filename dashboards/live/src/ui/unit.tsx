@@ -112,7 +112,7 @@ export function UnitView(props: { id: string }) {
     );
   }
   return (
-    <main class="unit" data-unit={unit.id}>
+    <main class="unit-view" data-unit={unit.id}>
       <Head unit={unit} />
       <div class="signals">
         <Ecg unit={unit.id} key={unit.id} />

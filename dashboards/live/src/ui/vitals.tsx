@@ -31,15 +31,11 @@ function Vital({ unit, quantity, name, reading, beside = "" }: Props) {
         <span class="quiet">{QUANTITIES[quantity].shown}</span>
         <span class="quiet limits tabular">{limitsText(unit, quantity)}</span>
       </div>
-      <div class="vital-body">
-        <span class="number tabular">{reading.text}</span>
-        <span class="vital-side">
-          <span class="note">{reading.note}</span>
-          {reading.derived && <span class="quiet">{t("vital.derived")}</span>}
-          {beside && <span class="quiet tabular">{beside}</span>}
-        </span>
+      <span class="number tabular">{reading.text}</span>
+      <div class="vital-foot">
+        <span class="note">{[reading.note, reading.derived && t("vital.derived"), beside].filter(Boolean).join(" · ")}</span>
+        <Spark unit={unit.id} quantity={quantity} />
       </div>
-      <Spark unit={unit.id} quantity={quantity} />
     </div>
   );
 }

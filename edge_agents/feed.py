@@ -1,0 +1,107 @@
+"""One device: its link kept open, its bytes decoded, its silence noticed.
+
+link --bytes--> decoder --> intake            connected, disconnected, silent, speaking --> events
+"""
+
+import asyncio
+import random
+from contextlib import aclosing
+from typing import Final, cast
+
+from edge_agents.config import DeviceConfig
+from edge_agents.device import Decoder, FrameError, Reading
+from edge_agents.failpoint import hit
+from edge_agents.ports import ByteLink, Clock, Intake, OnEvent, ReadingLink
+from edge_agents.probe import backoff
+
+STABLE_SECONDS: Final = 10.0  # a link that held this long is tried again quickly
+
+
+class Feed:
+    """Carries one device for the life of the agent."""
+
+    def __init__(
+        self,
+        device: DeviceConfig,
+        link: ByteLink | ReadingLink,
+        decoder: Decoder | None,
+        *,
+        intake: Intake,
+        on_event: OnEvent,
+        clock: Clock,
+        rng: random.Random,
+    ) -> None:
+        """``decoder`` is None for a link that yields readings itself. The decoder outlives reconnects."""
+        self.device = device
+        self._link = link
+        self._decoder = decoder
+        self._intake = intake
+        self._on_event = on_event
+        self._clock = clock
+        self._rng = rng
+        self._connected: bool | None = None
+        self._heard_at = clock.monotonic()
+        self._silent = False
+
+    async def run(self) -> None:
+        """Carry readings, reconnecting with backoff; returns only when a recording has been played to its end."""
+        attempt = 0
+        while True:
+            started = self._clock.monotonic()
+            reason = "closed by the device"
+            try:
+                await self._carry()
+                if self._decoder is None:
+                    reason = "end of recording"
+            except (OSError, TimeoutError) as error:
+                reason = str(error) or type(error).__name__
+            self._set_connected(False, reason)
+            if reason == "end of recording":
+                return
+            attempt = 0 if self._clock.monotonic() - started > STABLE_SECONDS else attempt + 1
+            await asyncio.sleep(backoff(attempt, self._rng))
+
+    def check_silence(self, now: float) -> None:
+        """Report once when nothing has come for the device's ``silent_after`` seconds (connected or not)."""
+        limit = self.device.silent_after
+        if limit and not self._silent and now - self._heard_at > limit:
+            self._silent = True
+            self._on_event("device-silent", {"device": self.device.name, "state": "silent", "after_s": limit})
+
+    async def _carry(self) -> None:
+        if self._decoder is None:
+            async with aclosing(cast("ReadingLink", self._link).readings()) as readings:
+                async for reading in readings:
+                    self._heard()
+                    await self._intake.room()
+                    self._take(reading)
+            return
+        async with aclosing(cast("ByteLink", self._link).stream()) as stream:
+            async for data, received_at in stream:
+                self._set_connected(True, "")
+                if data:
+                    self._heard()
+                    await self._intake.room()
+                    for item in self._decoder.feed(data, received_at):
+                        self._take(item)
+
+    def _take(self, item: Reading | FrameError) -> None:
+        if isinstance(item, FrameError):
+            self._intake.refuse(self.device.name, item.reason.value, item.frame)
+            return
+        hit("after-decode")
+        self._intake.accept(self.device.name, item)
+
+    def _heard(self) -> None:
+        self._set_connected(True, "")
+        self._heard_at = self._clock.monotonic()
+        if self._silent:
+            self._silent = False
+            self._on_event("device-silent", {"device": self.device.name, "state": "speaking"})
+
+    def _set_connected(self, connected: bool, reason: str) -> None:
+        if connected is self._connected:
+            return
+        self._connected = connected
+        details = {"device": self.device.name, "state": "connected" if connected else "disconnected"}
+        self._on_event("device-link", details | ({"reason": reason} if reason else {}))

@@ -1,0 +1,48 @@
+"""Golden frames: what a device once said and what it meant, from tests/golden/frames/<kind>.toml."""
+
+import struct
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from edge_agents.device import FrameError, Numeric, Occurrence, Reading, Waveform
+
+FOLDER = Path(__file__).parents[1] / "golden" / "frames"
+ARRIVES_AT = 1_234_567
+
+
+def frames(kind: str) -> list[dict[str, Any]]:
+    """The rows of a device's file; every one has a source."""
+    document = tomllib.loads((FOLDER / f"{kind}.toml").read_text("utf-8"))
+    return [{"source": document.get("source", ""), **row} for row in document["frame"]]
+
+
+def bytes_of(row: dict[str, Any]) -> bytes:
+    """The frame as it comes from the line."""
+    return bytes.fromhex(row["hex"]) if "hex" in row else row["text"].encode() + b"\r\n"
+
+
+def meaning(reading: Reading, like: dict[str, Any]) -> dict[str, Any]:
+    """The reading in the form of the file; of samples only the leads that ``like`` names."""
+    common = {"observed_at": reading.observed_at} | ({"test": True} if reading.test else {})
+    match reading:
+        case Numeric(values=values, invalid=invalid):
+            assert {name for name, value in values.items() if value is None} == set(invalid)
+            known = {name: value for name, value in values.items() if value is not None}
+            return {"type": "numeric", "values": known, **({"invalid": invalid} if invalid else {}), **common}
+        case Occurrence(name=name, details=details):
+            return {"type": "occurrence", "name": name, "details": details, **common}
+        case Waveform():
+            about = {"n0": reading.n0, "fs": reading.fs, "scale": reading.scale, "filter": reading.filter}
+            return {"type": "waveform", **about, "samples": _samples(reading, like["samples"]), **common}
+
+
+def _samples(wave: Waveform, wanted: dict[str, Any]) -> dict[str, list[int]]:
+    n = len(wave.samples) // 2 // len(wave.leads)
+    flat = struct.unpack(f"<{n * len(wave.leads)}h", wave.samples)
+    return {lead: list(flat[i * n : (i + 1) * n]) for i, lead in enumerate(wave.leads) if lead in wanted}
+
+
+def reason(items: list[Reading | FrameError]) -> str:
+    """The reason of the first refusal."""
+    return next(item.reason.value for item in items if isinstance(item, FrameError))
