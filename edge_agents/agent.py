@@ -16,7 +16,9 @@ from edge_agents.device import Decoder, Occurrence, Reading, Waveform
 from edge_agents.feed import Feed
 from edge_agents.links import open_link
 from edge_agents.mqtt import Endpoint
-from edge_agents.outbox import DamagedOutboxError, Entry, Outbox
+from edge_agents.outbox import Entry, Outbox
+from edge_agents.outbox_file import DamagedOutboxError
+from edge_agents.outbox_ledger import Stream
 from edge_agents.outbox_salvage import Damage, open_outbox, replace_outbox
 from edge_agents.outbox_writer import OutboxWriter
 from edge_agents.ports import Clock
@@ -38,6 +40,9 @@ class Agent:
         """Nothing is opened yet."""
         self.options = options
         self.epoch = secrets.token_hex(8)
+        # What a weak link puts off has numbers of its own, so that the live sequence has no holes: the gateway tracks
+        # at most 1 024 of them.
+        self.deferred_epoch = secrets.token_hex(8)
         self.refusals = Refusals()
         self._clock = clock
         self._firmware = firmware
@@ -57,7 +62,9 @@ class Agent:
         """
         self._loop = asyncio.get_running_loop()
         feeds = [self._make_feed(d) for d in self.options.profile.device if d.name in self.options.links]
-        outbox, damage = open_outbox(self.options.outbox, epoch=self.epoch, max_bytes=self._max_bytes)
+        outbox, damage = open_outbox(
+            self.options.outbox, epoch=self.epoch, max_bytes=self._max_bytes, deferred_epoch=self.deferred_epoch
+        )
         self.writer = OutboxWriter(
             outbox, window=self.options.profile.outbox.commit_window, on_stored=self._stored, on_shed=self._note_shed,
             repair=self._repair,
@@ -105,9 +112,10 @@ class Agent:
         if isinstance(reading, Waveform) and len(reading.samples) > MAX_MESSAGE_BYTES // 2:
             self.refuse(device, "too-large", reading.samples[:64])
             return
+        stream = Stream(self.epoch if live else self.deferred_epoch, lane_of(reading))
         self.writer.append(
-            lane_of(reading),
-            lambda seq: record(reading, self.epoch, device, seq),
+            stream,
+            lambda seq: record(reading, stream.epoch, device, seq),
             now=self._clock.monotonic(),
             live=live,
         )
@@ -148,7 +156,11 @@ class Agent:
     def _repair(self, error: DamagedOutboxError) -> Outbox:
         """The file broke while in use (called in the outbox thread)."""
         outbox, damage = replace_outbox(
-            self.options.outbox, epoch=self.epoch, max_bytes=self._max_bytes, reason=str(error)
+            self.options.outbox,
+            epoch=self.epoch,
+            max_bytes=self._max_bytes,
+            deferred_epoch=self.deferred_epoch,
+            reason=str(error),
         )
         self._loop.call_soon_threadsafe(self._report_damage, damage)
         return outbox

@@ -11,7 +11,7 @@ from pathlib import Path
 from edge_agents.agent import Agent
 from edge_agents.clock import SystemClock
 from edge_agents.config import AgentOptions, ConfigError, load_profile, parse_broker, parse_links
-from edge_agents.outbox import OutboxBusyError
+from edge_agents.outbox_file import OutboxBusyError
 from gateway.contract.topic import is_id
 
 EXIT_CONFIG = 2

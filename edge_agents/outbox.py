@@ -6,7 +6,6 @@ changes something is one transaction (shedding is one of its own), on the disk w
     append_batch -> [make room: shed the oldest, declared] -> commit        acknowledge -> delete what is committed
 """
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +17,8 @@ import msgspec
 
 from edge_agents.failpoint import hit
 from edge_agents.outbox_codec import DamagedRecordError, pack, unpack
-from edge_agents.outbox_ledger import Account, Changes, Ledger, Stream, epoch_id_of, seq_of
+from edge_agents.outbox_file import DamagedOutboxError, DiskFullError, is_full, lock, naming_damage
+from edge_agents.outbox_ledger import Account, Changes, Ledger, Stream, epoch_id_of, row_key, seq_of
 from edge_agents.outbox_schema import PAGE_SIZE, SQL, TABLES, connect, migrate
 from edge_agents.ranges import RangeSet, from_wire
 from gateway.contract.envelope import MAX_RANGES_PER_LANE, Epoch, Lane, LaneAck, LaneState, Seq
@@ -29,14 +29,12 @@ RESERVE_BYTES: Final = 512 * 1024
 CHECKED_AT_OPEN: Final = 64 * 1024 * 1024  # larger files are checked record by record as they are read
 MAX_STREAMS_DECLARED: Final = 600  # lane states in one hello; the others follow when these are complete
 _ROW_OVERHEAD: Final = 12  # bytes of a row beyond its payload: key, cell header
-_FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class Entry(msgspec.Struct, frozen=True):
     """A numbered record on its way into the outbox."""
 
-    lane: Lane
+    stream: Stream  # its epoch is one of this process
     seq: Seq
     payload: bytes
     live: bool = True  # may be sent ahead of the backlog
@@ -50,23 +48,13 @@ class Row(NamedTuple):
     payload: bytes
 
 
-class DiskFullError(RuntimeError):
-    """There is no room on the disk even after shedding; nothing of the batch was stored."""
-
-
-class DamagedOutboxError(RuntimeError):
-    """The structure of the file is broken."""
-
-
-class OutboxBusyError(RuntimeError):
-    """Another process has this outbox open."""
-
-
 class Outbox:
     """One SQLite file of records waiting for their acks, at most ``max_bytes`` large unless events alone exceed it."""
 
-    def __init__(self, path: Path, *, epoch: Epoch, max_bytes: int) -> None:
+    def __init__(self, path: Path, *, epoch: Epoch, max_bytes: int, deferred_epoch: Epoch | None = None) -> None:
         """Open or create the file, migrate it, and load the ledger of streams.
+
+        ``epoch`` is the running process's; ``deferred_epoch`` numbers what it puts off on purpose (weak link).
 
         Raises:
             OutboxBusyError: another process has it.
@@ -75,20 +63,21 @@ class Outbox:
         self.path = path
         self.epoch = epoch
         self.max_bytes = max_bytes
+        self._running = frozenset(e for e in (epoch, deferred_epoch) if e is not None)
         self.damaged_records = 0
         self.shed_counts: dict[Lane, int] = {}  # records shed, by lane; whoever reports them clears it
         self._wal_bytes = min(WAL_BYTES, max_bytes // 8)
         self._limit = max_bytes - self._wal_bytes
         self._reserve = path.with_name(path.name + ".reserve")
-        self._lock = _lock(path)
+        self._lock = lock(path)
         try:
-            with _naming_damage():
+            with naming_damage():
                 self._db = connect(path)
                 self.migrated_from = migrate(self._db)
                 self._db.execute(f"PRAGMA wal_autocheckpoint = {max(16, self._wal_bytes // PAGE_SIZE)}")
                 self._check_structure()
                 self._ledger = Ledger(self._db)
-                self._epoch_id = self._ledger.epoch_id(epoch)
+                self._epoch_ids = {e: i for e in self._running if (i := self._ledger.epoch_id(e)) is not None}
         except BaseException:
             self.close()
             raise
@@ -154,7 +143,7 @@ class Outbox:
             return []
         rows: list[Row] = []
         size = 0
-        with _naming_damage():
+        with naming_damage():
             keys = (account.key(first), account.key(last), max_records)
             for key, stored in self._db.execute(SQL[stream.lane].read, keys).fetchall():
                 try:
@@ -170,7 +159,7 @@ class Outbox:
 
     # ---- in
 
-    def append_batch(self, entries: Sequence[Entry], unborn: Mapping[Lane, RangeSet] | None = None) -> list[Entry]:
+    def append_batch(self, entries: Sequence[Entry], unborn: Mapping[Stream, RangeSet] | None = None) -> list[Entry]:
         """Store the entries of the running epoch in one transaction; returns those stored, the rest are declared shed.
 
         ``unborn``: numbers given out whose records were dropped before they could be stored; they become shed ranges.
@@ -181,13 +170,13 @@ class Outbox:
         try:
             return self._append(entries, unborn or {})
         except sqlite3.OperationalError as error:
-            if not _is_full(error):
+            if not is_full(error):
                 raise
         self._shrink_to_disk()
         try:
             return self._append(entries, unborn or {})
         except sqlite3.OperationalError as error:
-            if not _is_full(error):
+            if not is_full(error):
                 raise
             raise DiskFullError(str(error)) from error
 
@@ -196,50 +185,53 @@ class Outbox:
         self._limit = self.max_bytes - self._wal_bytes
         self._make_reserve()
 
-    def _append(self, entries: Sequence[Entry], unborn: Mapping[Lane, RangeSet]) -> list[Entry]:
-        epoch_id = self._epoch_id or self._begin_epoch()
-        packed, dropped = self._fit(epoch_id, entries)
-        for lane, ranges in unborn.items():
-            dropped.setdefault(lane, RangeSet()).update(ranges)
+    def _append(self, entries: Sequence[Entry], unborn: Mapping[Stream, RangeSet]) -> list[Entry]:
+        packed, dropped = self._fit(entries)
+        for stream, ranges in unborn.items():
+            dropped.setdefault(stream, RangeSet()).update(ranges)
+        by_stream: dict[Stream, list[tuple[int, bytes]]] = {stream: [] for stream in dropped}
+        for entry, key, body in packed:
+            by_stream.setdefault(entry.stream, []).append((key, body))
         changes: Changes = {}
         with self._transaction():
-            for lane in TABLES:
-                stream = Stream(self.epoch, lane)
-                old = self.accounts.get(stream) or Account(epoch_id)
-                rows = [(old.key(entry.seq), body) for entry, body in packed if entry.lane is lane]
-                lost = dropped.get(lane, RangeSet())
-                if rows or lost:
-                    self._db.executemany(SQL[lane].insert, rows)
-                    last = max([seq_of(key) for key, _ in rows[-1:]] + [last for _, last in lost])
-                    changes[stream] = _grown(old, last + 1, len(rows), lost)
+            for stream, rows in by_stream.items():
+                self._db.executemany(SQL[stream.lane].insert, rows)
+                lost = dropped.get(stream, RangeSet())
+                last = max([seq_of(key) for key, _ in rows[-1:]] + [last for _, last in lost])
+                old = self.accounts.get(stream) or Account(self._epoch_id(stream.epoch))
+                changes[stream] = _grown(old, last + 1, len(rows), lost)
             self._ledger.write(changes)
             hit("before-append-commit")
         self._ledger.apply(changes)
-        self._count_shed((lane, ranges.count) for lane, ranges in dropped.items())
+        self._count_shed((stream.lane, ranges.count) for stream, ranges in dropped.items())
         hit("after-append-commit")
-        return [entry for entry, _ in packed]
+        return [entry for entry, _, _ in packed]
 
-    def _begin_epoch(self) -> int:
-        """The epoch gets its row with its first record, so that restarts which record nothing leave nothing."""
-        with self._transaction():
-            epoch_id = self._ledger.add_epoch(self.epoch)
-        self._epoch_id = epoch_id
-        return epoch_id
+    def _epoch_id(self, epoch: Epoch) -> int:
+        """The epoch's key. It gets its row with its first record: restarts which record nothing leave nothing."""
+        known = self._epoch_ids.get(epoch)
+        if known is None:
+            with self._transaction():
+                known = self._ledger.add_epoch(epoch)
+            self._epoch_ids[epoch] = known
+        return known
 
     # ---- room
 
-    def _fit(self, epoch_id: int, entries: Sequence[Entry]) -> tuple[list[tuple[Entry, bytes]], dict[Lane, RangeSet]]:
-        """Pack the entries and make room; a lane that cannot have room gives up its new entries, events never."""
-        account = Account(epoch_id)
-        packed = [(entry, pack(account.key(entry.seq), entry.lane, entry.payload)) for entry in entries]
-        dropped: dict[Lane, RangeSet] = {}
+    def _fit(self, entries: Sequence[Entry]) -> tuple[list[tuple[Entry, int, bytes]], dict[Stream, RangeSet]]:
+        """Key, pack and make room; a lane that cannot have room gives up its new entries, events never."""
+        packed: list[tuple[Entry, int, bytes]] = []
+        for entry in entries:
+            key = row_key(self._epoch_id(entry.stream.epoch), entry.seq)
+            packed.append((entry, key, pack(key, entry.stream.lane, entry.payload)))
+        dropped: dict[Stream, RangeSet] = {}
         for lane in SHED_ORDER:
-            if self._make_room(sum(len(body) + _ROW_OVERHEAD for _, body in packed), lane):
+            if self._make_room(sum(len(body) + _ROW_OVERHEAD for _, _, body in packed), lane):
                 break
-            refused = RangeSet((entry.seq, entry.seq) for entry, _ in packed if entry.lane is lane)
-            if refused:
-                dropped[lane] = refused
-                packed = [(entry, body) for entry, body in packed if entry.lane is not lane]
+            for entry, _, _ in packed:
+                if entry.stream.lane is lane:
+                    dropped.setdefault(entry.stream, RangeSet()).add(entry.seq)
+            packed = [item for item in packed if item[0].stream.lane is not lane]
             if not packed:
                 break
         return packed, dropped
@@ -328,7 +320,7 @@ class Outbox:
         for first, last in done:
             keys = (account.key(first), account.key(last))
             deleted += self._db.execute(SQL[stream.lane].delete, keys).rowcount
-        if watermark == account.next and not ack.missing and stream.epoch != self.epoch:
+        if watermark == account.next and not ack.missing and stream.epoch not in self._running:
             return None
         shed = account.shed.copy()
         shed.subtract(done)
@@ -355,7 +347,7 @@ class Outbox:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with _naming_damage():
+        with naming_damage():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -371,32 +363,3 @@ def _grown(old: Account, following: Seq, records: int, shed: RangeSet) -> Accoun
     union = old.shed.copy()
     union.update(shed)
     return Account(old.epoch_id, max(old.next, following), old.watermark, old.records + records, union)
-
-
-def _lock(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise OutboxBusyError(f"{path} belongs to a running agent") from error
-    return handle
-
-
-@contextmanager
-def _naming_damage() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        if _code(error) in _DAMAGED:
-            raise DamagedOutboxError(str(error)) from error
-        raise
-
-
-def _code(error: sqlite3.Error) -> int:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
-
-
-def _is_full(error: sqlite3.Error) -> bool:
-    return _code(error) in _FULL

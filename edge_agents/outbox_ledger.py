@@ -30,7 +30,7 @@ class Account(msgspec.Struct, frozen=True):
 
     def key(self, seq: Seq) -> int:
         """The row key of a number of this stream."""
-        return (self.epoch_id << SEQ_BITS) + seq
+        return row_key(self.epoch_id, seq)
 
 
 Changes = dict[Stream, Account | None]  # None: the stream is complete and forgotten
@@ -108,6 +108,11 @@ class Ledger:
             self._db.execute("DELETE FROM shed WHERE epoch_id = ? AND lane = ?", (account.epoch_id, lane))
             rows = [(account.epoch_id, lane, first, last) for first, last in account.shed]
             self._db.executemany("INSERT INTO shed VALUES (?, ?, ?, ?)", rows)
+
+
+def row_key(epoch_id: int, seq: Seq) -> int:
+    """The row key of a number."""
+    return (epoch_id << SEQ_BITS) + seq
 
 
 def seq_of(key: int) -> Seq:

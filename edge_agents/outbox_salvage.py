@@ -11,8 +11,9 @@ from typing import Final
 
 import msgspec
 
-from edge_agents.outbox import DamagedOutboxError, Outbox
+from edge_agents.outbox import Outbox
 from edge_agents.outbox_codec import DamagedRecordError, unpack
+from edge_agents.outbox_file import DamagedOutboxError
 from edge_agents.outbox_schema import SEQ_BITS, SQL, TABLES, connect, migrate
 from gateway.contract.envelope import Epoch, Lane
 
@@ -30,24 +31,28 @@ class Damage(msgspec.Struct, frozen=True, kw_only=True):
     ledger_lost: bool  # the table of streams was unreadable: nothing of it can be declared
 
 
-def open_outbox(path: Path, *, epoch: Epoch, max_bytes: int) -> tuple[Outbox, Damage | None]:
+def open_outbox(
+    path: Path, *, epoch: Epoch, max_bytes: int, deferred_epoch: Epoch | None = None
+) -> tuple[Outbox, Damage | None]:
     """The outbox at ``path``, after setting a broken file aside and saving what it holds.
 
     Raises:
         OutboxBusyError: another process has it.
     """
     try:
-        return Outbox(path, epoch=epoch, max_bytes=max_bytes), None
+        return Outbox(path, epoch=epoch, max_bytes=max_bytes, deferred_epoch=deferred_epoch), None
     except DamagedOutboxError as error:
-        return replace_outbox(path, epoch=epoch, max_bytes=max_bytes, reason=str(error))
+        return replace_outbox(path, epoch=epoch, max_bytes=max_bytes, deferred_epoch=deferred_epoch, reason=str(error))
 
 
-def replace_outbox(path: Path, *, epoch: Epoch, max_bytes: int, reason: str) -> tuple[Outbox, Damage]:
+def replace_outbox(
+    path: Path, *, epoch: Epoch, max_bytes: int, deferred_epoch: Epoch | None, reason: str
+) -> tuple[Outbox, Damage]:
     """Set the broken file at ``path`` aside and open a new one with what could be read of it."""
     aside = _set_aside(path, epoch)
     salvaged, ledger_lost = _salvage(aside, path)
     damage = Damage(reason=reason, set_aside=aside.name, salvaged=salvaged, ledger_lost=ledger_lost)
-    return Outbox(path, epoch=epoch, max_bytes=max_bytes), damage
+    return Outbox(path, epoch=epoch, max_bytes=max_bytes, deferred_epoch=deferred_epoch), damage
 
 
 def _set_aside(path: Path, epoch: Epoch) -> Path:

@@ -15,7 +15,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Final, TypeVar
 
-from edge_agents.outbox import DamagedOutboxError, DiskFullError, Entry, Outbox
+from edge_agents.outbox import Entry, Outbox
+from edge_agents.outbox_file import DamagedOutboxError, DiskFullError
+from edge_agents.outbox_ledger import Stream
 from edge_agents.ranges import RangeSet
 from gateway.contract import wire
 from gateway.contract.envelope import Lane, Seq
@@ -55,12 +57,12 @@ class OutboxWriter:
         self._loop = asyncio.get_running_loop()
         self._changed = threading.Condition()
         self._pending: deque[Entry] = deque()
-        self._unborn: dict[Lane, RangeSet] = {}
+        self._unborn: dict[Stream, RangeSet] = {}
         self._jobs: deque[tuple[Callable[[Outbox], object], Future[object]]] = deque()
         self._pending_bytes = 0
         self._stopping = False
         self._notified = False
-        self._next = dict.fromkeys(Lane, 0)
+        self._next: dict[Stream, Seq] = {}
         self._room = asyncio.Event()
         self._room.set()
         self.disk_full = False
@@ -70,18 +72,18 @@ class OutboxWriter:
 
     # ---- on the event loop
 
-    def append(self, lane: Lane, build: Callable[[Seq], wire.Numbered], *, now: float, live: bool = True) -> Seq:
+    def append(self, stream: Stream, build: Callable[[Seq], wire.Numbered], *, now: float, live: bool = True) -> Seq:
         """Number the record ``build`` makes and queue it for the next commit; returns its number.
 
         ``now``: monotonic seconds. While the disk is full, records that cannot wait in memory are shed, declared;
         events are kept.
         """
-        seq = self._next[lane]
-        entry = Entry(lane, seq, wire.encode(build(seq)), live, now)
-        self._next[lane] = seq + 1
+        seq = self._next.get(stream, 0)
+        entry = Entry(stream, seq, wire.encode(build(seq)), live, now)
+        self._next[stream] = seq + 1
         with self._changed:
-            if self.disk_full and self._pending_bytes > MAX_PENDING_BYTES and lane is not Lane.EVENT:
-                self._unborn.setdefault(lane, RangeSet()).add(seq)
+            if self.disk_full and self._pending_bytes > MAX_PENDING_BYTES and stream.lane is not Lane.EVENT:
+                self._unborn.setdefault(stream, RangeSet()).add(seq)
                 return seq
             self._pending.append(entry)
             self._pending_bytes += len(entry.payload)
@@ -147,7 +149,7 @@ class OutboxWriter:
 
     def _gather(
         self,
-    ) -> tuple[list[Entry], dict[Lane, RangeSet], list[tuple[Callable[[Outbox], object], Future[object]]]]:
+    ) -> tuple[list[Entry], dict[Stream, RangeSet], list[tuple[Callable[[Outbox], object], Future[object]]]]:
         with self._changed:
             while not (self._pending or self._jobs or self._stopping):
                 self._changed.wait()
@@ -166,7 +168,7 @@ class OutboxWriter:
     _retry_at = 0.0  # the same while the disk is full
     _lift_at = float("inf")  # when to try the configured size again
 
-    def _commit(self, batch: list[Entry], unborn: dict[Lane, RangeSet]) -> None:
+    def _commit(self, batch: list[Entry], unborn: dict[Stream, RangeSet]) -> None:
         now = time.monotonic()
         self._due = now + self._window
         if now >= self._lift_at:
@@ -198,12 +200,12 @@ class OutboxWriter:
         if roomy:
             self._loop.call_soon_threadsafe(self._room.set)
 
-    def _put_back(self, batch: list[Entry], unborn: dict[Lane, RangeSet], now: float) -> None:
+    def _put_back(self, batch: list[Entry], unborn: dict[Stream, RangeSet], now: float) -> None:
         """The disk is full (or the file was replaced): keep the records in memory and try again soon."""
         with self._changed:
             self._pending.extendleft(reversed(batch))
-            for lane, ranges in unborn.items():
-                self._unborn.setdefault(lane, RangeSet()).update(ranges)
+            for stream, ranges in unborn.items():
+                self._unborn.setdefault(stream, RangeSet()).update(ranges)
             self.disk_full = True
         self._retry_at = now + RETRY_SECONDS
         self._lift_at = now + LIFT_SECONDS

@@ -21,12 +21,13 @@ from edge_agents.ports import Clock
 from edge_agents.ranges import RangeSet
 from edge_agents.send_window import SendWindow
 from gateway.contract import wire
-from gateway.contract.envelope import Epoch, Lane, LaneState, Record, Seq
+from gateway.contract.envelope import Lane, LaneState, Record, Seq
 from gateway.contract.topic import UnitAddress
 
 OLD_PER_LIVE: Final = 4  # backlog records that may follow a live one
 FRESH_SECONDS: Final = 0.25  # while live records wait longer than this, live goes first ...
 OLD_PER_STALE: Final = 1 / 16  # ... but for this share, so that the backlog never starves
+STALE_SECONDS: Final = 5.0  # a live record that waited this long goes with the backlog
 MAX_LIVE_RECORDS: Final = 4096
 MAX_LIVE_BYTES: Final = 1024 * 1024
 FETCH_RECORDS: Final = 64
@@ -57,22 +58,21 @@ class _Read(NamedTuple):
 class Sender:
     """Live queues, prefetched backlog and the window of one agent; outlives connections."""
 
-    def __init__(self, writer: OutboxWriter, address: UnitAddress, epoch: Epoch, clock: Clock) -> None:
-        """``epoch``: of the running process; live records belong to it."""
+    def __init__(self, writer: OutboxWriter, address: UnitAddress, clock: Clock) -> None:
+        """Nothing is waiting, nothing is connected."""
         self._writer = writer
         self._topics = {lane: address.topic(lane.channel) for lane in Lane}
-        self._streams = {lane: Stream(epoch, lane) for lane in TABLES}
         self._clock = clock
         self.backlog = Backlog()
         self.window = SendWindow()
         self.produced = 0  # bytes
-        self.resent = 0  # records published more than once since start, at most
         self._live: dict[Lane, deque[Entry]] = {lane: deque() for lane in TABLES}
         self._live_bytes = 0
         self._prefetched: deque[tuple[Stream, Row]] = deque()
         self._in_flight: dict[int, _Sent] = {}
         self._olds = 0.0  # backlog records that may go before the next live one
         self._backlog_open = False
+        self._fell_behind_at = float("-inf")
         self.connected = False
         self._wake = asyncio.Event()
         self._hungry = asyncio.Event()
@@ -85,15 +85,14 @@ class Sender:
             self.produced += len(entry.payload)
             if not self.connected:
                 continue  # the next connection finds them in the outbox
-            stream = self._streams[entry.lane]
             if entry.live:
-                self.backlog.queue(stream, entry.seq)
-                self._live[entry.lane].append(entry)
+                self.backlog.queue(entry.stream, entry.seq)
+                self._live[entry.stream.lane].append(entry)
                 self._live_bytes += len(entry.payload)
             else:
-                self.backlog.defer(stream, entry.seq)
+                self.backlog.defer(entry.stream, entry.seq)
         while self._live_bytes > MAX_LIVE_BYTES or sum(map(len, self._live.values())) > MAX_LIVE_RECORDS:
-            self._defer_oldest()
+            self._fall_behind(next(lane for lane in reversed(self._live) if self._live[lane]))
         self.wake()
 
     def begin(self, states: list[LaneState]) -> None:
@@ -114,8 +113,16 @@ class Sender:
 
     def demote_waves(self) -> None:
         """Weak link: waveform frames that wait live go as backlog instead."""
-        while self._live[Lane.WAVE]:
-            self._defer(Lane.WAVE)
+        self._defer_all(Lane.WAVE)
+
+    def skip_stale(self, now: float) -> None:
+        """Live records that waited too long are not live: their lane's whole queue becomes backlog.
+
+        All of it at once, because every hole in the sequence costs the gateway one range of the few it may track.
+        """
+        for lane in (Lane.OBS, Lane.WAVE):
+            if self._live[lane] and now - self._live[lane][0].appended_at > STALE_SECONDS:
+                self._fall_behind(lane)
 
     def puback(self, mid: int) -> None:
         """The broker has taken a record: room in the window, nothing more."""
@@ -133,8 +140,9 @@ class Sender:
     # ---- what is waiting
 
     def live_wait(self, now: float) -> float:
-        """Seconds the oldest live record has waited."""
-        return now - min((queue[0].appended_at for queue in self._live.values() if queue), default=now)
+        """Seconds the oldest live record has waited; at least STALE_SECONDS for a while after a queue was given up."""
+        waited = now - min((queue[0].appended_at for queue in self._live.values() if queue), default=now)
+        return max(waited, STALE_SECONDS) if now - self._fell_behind_at < STALE_SECONDS else waited
 
     @property
     def idle(self) -> bool:
@@ -184,11 +192,11 @@ class Sender:
     def _choose(self) -> tuple[Stream, Seq, bytes] | None:
         lane = next((lane for lane, queue in self._live.items() if queue), None)
         if lane is not None and (lane is Lane.EVENT or not self._prefetched or self._olds < 1):
-            fresh = self.live_wait(self._clock.monotonic()) < FRESH_SECONDS
+            fresh = self._clock.monotonic() - self._live[lane][0].appended_at < FRESH_SECONDS
             self._olds = min(OLD_PER_LIVE, self._olds + (OLD_PER_LIVE if fresh else OLD_PER_STALE))
             entry = self._live[lane].popleft()
             self._live_bytes -= len(entry.payload)
-            return self._streams[lane], entry.seq, entry.payload
+            return entry.stream, entry.seq, entry.payload
         while self._prefetched:
             stream, row = self._prefetched.popleft()
             if self.backlog.is_acked(stream, row.seq):
@@ -205,14 +213,15 @@ class Sender:
         self._in_flight[mid] = _Sent(stream, seq, len(payload), self._clock.monotonic())
         hit("after-publish")
 
-    def _defer_oldest(self) -> None:
-        """The live queues are full: the oldest record of the least urgent lane waits in the backlog."""
-        self._defer(next(lane for lane in reversed(self._live) if self._live[lane]))
+    def _fall_behind(self, lane: Lane) -> None:
+        self._fell_behind_at = self._clock.monotonic()
+        self._defer_all(lane)
 
-    def _defer(self, lane: Lane) -> None:
-        entry = self._live[lane].popleft()
-        self._live_bytes -= len(entry.payload)
-        self.backlog.defer(self._streams[lane], entry.seq)
+    def _defer_all(self, lane: Lane) -> None:
+        for entry in self._live[lane]:
+            self._live_bytes -= len(entry.payload)
+            self.backlog.defer(entry.stream, entry.seq)
+        self._live[lane].clear()
 
     async def _fetch(self, stream: Stream, first: Seq, last: Seq, tell: asyncio.Event) -> None:
         def read(outbox: Outbox) -> _Read:

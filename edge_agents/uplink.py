@@ -83,7 +83,7 @@ class Uplink:
         self._clock = clock
         self._rng = rng
         self._on_event = on_event
-        self.sender = Sender(writer, address, identity.epoch, clock)
+        self.sender = Sender(writer, address, clock)
         self.gauge = LinkGauge()
         self.offset = ClockOffset()
         self.connections = 0
@@ -278,6 +278,7 @@ class Uplink:
                 return
             if now - started > FIRST_ACK_SECONDS:
                 self.sender.open_backlog()
+            self.sender.skip_stale(now)
             self._gauge_link(now)
             if (now - self._ack_at > ACK_LAG_SECONDS) != lagging:
                 lagging = not lagging

@@ -48,6 +48,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     """Everything but the payloads. Columns are compressed int64, one value a record, in seq order."""
 
     records: int
+    epoch: str  # as the payloads say; "" when they cannot be read or differ
     signals: list[Signal]
     seq: bytes
     observed_at: bytes
@@ -137,6 +138,7 @@ def fold(lane: Lane, rows: Sequence[RecordRow]) -> Folded:
     data = _encode(_body(parts))
     header = Header(
         records=len(rows),
+        epoch=_epoch(parts),
         signals=_signals(parts),
         **{name: pack_integers(_column(rows, name)) for name in _COLUMNS},
         digests=np.array([part.digest for part in parts], "<u4").tobytes(),
@@ -156,6 +158,11 @@ def fold(lane: Lane, rows: Sequence[RecordRow]) -> Folded:
 
 
 _COLUMNS: Final = ("seq", "observed_at", "event_at", "received_at", "flags")
+
+
+def _epoch(parts: Sequence[_Part]) -> str:
+    epochs = {getattr(part.message, "epoch", "") for part in parts}
+    return epochs.pop() if len(epochs) == 1 else ""
 
 
 def _column(rows: Sequence[RecordRow], name: str) -> Integers:

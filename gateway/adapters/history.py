@@ -22,6 +22,7 @@ from gateway.contract.waveform import WaveFrame
 from gateway.ports import RecordFlag
 
 LONGEST_BLOCK: Final = 3_600_000_000  # us; windows are ten minutes, a frame of slow samples may stick out
+AnyRow = Row[*tuple[Any, ...]]
 _log = structlog.get_logger("history")
 
 
@@ -58,7 +59,7 @@ def unfolded(
 
 def blocks_of(
     connection: Connection, unit: str, lane: Lane, start: Instant, end: Instant, device: str | None = None
-) -> Iterator[Row[Any]]:
+) -> Iterator[AnyRow]:
     """Rows of table block that touch the span, oldest first, without their data."""
     block = tables.block
     query = (
@@ -72,7 +73,7 @@ def blocks_of(
     return iter(connection.execute(query))
 
 
-def opened(connection: Connection, block: Row[Any]) -> list[Stored]:
+def opened(connection: Connection, block: AnyRow) -> list[Stored]:
     """The records of one block; none when it is damaged, or was deleted by retention just now."""
     data = connection.execute(select(tables.block.c.data).where(tables.block.c.id == block.id)).scalar()
     if data is None:
@@ -95,7 +96,10 @@ def records(
 
 
 def stored_digest(connection: Connection, lane_id: int, seq: int) -> int | None:
-    """The content digest (gateway.contract.digest) of a stored record; None when neither a row nor a block holds it."""
+    """The content digest (gateway.contract.digest) of a stored record.
+
+    None when neither a row nor a block holds it in readable form: then nobody can say whether a repeat differs.
+    """
     record, block = tables.record, tables.block
     found = connection.execute(
         select(record.c.payload, tables.lane.c.lane)
@@ -103,13 +107,29 @@ def stored_digest(connection: Connection, lane_id: int, seq: int) -> int | None:
         .where(record.c.lane_id == lane_id, record.c.seq == seq)
     ).first()
     if found is not None:
-        return digest(_message(Lane(found.lane), found.payload))
+        return _digest(Lane(found.lane), found.payload)
     headers = connection.execute(
-        select(block.c.header)
+        select(block.c.id, block.c.header)
         .where(block.c.lane_id == lane_id, block.c.first_seq <= seq, block.c.last_seq >= seq)
         .order_by(block.c.first_seq.desc())
     )
-    return next((d for (header,) in headers if (d := blocks.read_header(header).digest_of(seq)) is not None), None)
+    return next((d for row in headers if (d := _digest_in(row, seq)) is not None), None)
+
+
+def _digest(lane: Lane, payload: bytes) -> int | None:
+    try:
+        return digest(_message(lane, payload))
+    except wire.WireError as error:
+        _log.error("damaged-record", lane=lane.value, error=str(error))
+        return None
+
+
+def _digest_in(block: AnyRow, seq: int) -> int | None:
+    try:
+        return blocks.read_header(block.header).digest_of(seq)
+    except blocks.BlockError as error:
+        _log.error("damaged-block", block=block.id, error=str(error))
+        return None
 
 
 def _message(lane: Lane, payload: bytes) -> wire.Numbered:

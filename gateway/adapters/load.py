@@ -1,6 +1,6 @@
 """Reads back, when the gateway starts, the state the last commit left."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, func, select
@@ -11,6 +11,7 @@ from gateway.alerts.alert import Alert
 from gateway.changes import Position
 from gateway.contract.envelope import Hello, Instant, Lane, Presence
 from gateway.contract.identity import Provenance
+from gateway.contract.quantity import SECOND
 from gateway.contract.topic import UnitAddress, UnitKind
 from gateway.derive.derivation import DERIVED_EPOCH
 from gateway.derive.silence import SilenceWatch
@@ -20,7 +21,8 @@ from gateway.rules.hold import Hold
 from gateway.rules.threshold import Thresholds
 from gateway.sequence import Sequencer
 
-_hello = msgspec.json.Decoder(Hello)
+COMMIT_SLACK: Final = SECOND  # values this much older than the last commit may still be on their way
+_hello: Final = msgspec.json.Decoder(Hello)
 
 
 class Restored(msgspec.Struct):
@@ -49,7 +51,9 @@ def load(connection: Connection, started_at: Instant) -> Restored:
     _load_links(connection, fleet, silence, ledger)
     _load_latest(connection, fleet, silence)
     _restore_silences(silence, alerts)
-    return Restored(_load_position(connection), ledger, fleet, _load_holds(connection), alerts, silence, sequencer)
+    position = _load_position(connection)
+    holds = _load_holds(connection, position.logged_at if position else 0)
+    return Restored(position, ledger, fleet, holds, alerts, silence, sequencer)
 
 
 def load_units(connection: Connection) -> dict[str, RegisteredUnit]:
@@ -88,13 +92,16 @@ def _absence(row: Any) -> Absence:
 
 
 def _alert(row: Any) -> Alert:
-    return msgspec.convert(dict(row._mapping), Alert)
+    return msgspec.convert({name: getattr(row, name) for name in Alert.__struct_fields__}, Alert)
 
 
-def _load_holds(connection: Connection) -> Thresholds:
+def _load_holds(connection: Connection, read_to: Instant) -> Thresholds:
+    """Half-elapsed durations go on where the log was left: they are written when they change, not with every value."""
     thresholds = Thresholds()
     for row in connection.execute(select(tables.rule_clock)):
-        thresholds.holds[row.subject, row.rule] = msgspec.json.decode(row.state, type=Hold)
+        state = msgspec.json.decode(row.state, type=Hold)
+        last_at = max(state.last_at, read_to - COMMIT_SLACK)
+        thresholds.holds[row.subject, row.rule] = msgspec.structs.replace(state, last_at=last_at)
     return thresholds
 
 

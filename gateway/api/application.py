@@ -34,6 +34,7 @@ def create_app(services: Services) -> FastAPI:
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # ours is /metrics; addresses stay in the house
     )
     app.state.services = services
     app.state.doorman = session.Doorman()

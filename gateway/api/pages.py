@@ -23,6 +23,9 @@ class WebApp(StaticFiles):
         super().__init__(directory=directory, check_dir=False, follow_symlink=False)
         self._index = directory / "index.html"
 
+    async def check_config(self) -> None:
+        """Nothing to check: a folder that is missing now may be built later."""
+
     async def get_response(self, path: str, scope: Scope) -> Response:
         """The file, the app's start page, or why there is none."""
         if not self._index.is_file():

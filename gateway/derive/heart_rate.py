@@ -17,6 +17,8 @@ from gateway.contract.waveform import NO_SAMPLE, WaveFrame
 WINDOW_SECONDS: Final = 8.0
 MINIMUM_SECONDS: Final = 4.0
 QRS_FLOOR_MV: Final = 0.15  # smaller deflections are not beats (AACN, Bedside ECG alarm management)
+SNAP_SECONDS: Final = 0.15  # a detection may lie so far from its R peak (EC57 match window)
+SMALLEST_OF_TALLEST: Final = 0.2  # beats of one window differ less than this; ectopic beats may be several times as tall
 LEAD_PREFERENCE: Final = ("II", "MLII", "I", "V5", "V2", "V1", "V4", "V3", "V6", "ECG", "III", "aVF", "aVL", "aVR")
 
 
@@ -68,10 +70,31 @@ def estimate(samples: "np.ndarray[tuple[int], np.dtype[np.int16]]", fs: float, s
     """
     if samples.size < 2 or (samples == NO_SAMPLE).any() or float(np.ptp(samples)) * scale < QRS_FLOOR_MV:
         return None
-    beats = detect_heartbeats(samples.astype(float), fs)
+    signal = samples.astype(float)
+    beats = confirm(signal, detect_heartbeats(signal, fs), fs, QRS_FLOOR_MV / scale)
     intervals = np.sort(np.diff(beats)) / fs
     if intervals.size < 2:
         return None
     kept = intervals[1:-1] if intervals.size >= 4 else intervals
     rate = 60.0 / float(kept.mean())
     return round(rate, 1) if 15.0 <= rate <= 320.0 else None
+
+
+def confirm(
+    signal: "np.ndarray[tuple[int], np.dtype[np.float64]]",
+    beats: "np.ndarray[tuple[int], np.dtype[np.int64]]",
+    fs: float,
+    floor: float,
+) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    """The detections with a deflection at them, each moved to its peak and counted once.
+
+    The detector learns its threshold from the first seconds; in a slow rhythm these may hold no beat at all, and ripple
+    would pass for beats: a bradycardia would look like a healthy rate. ``floor``: smallest deflection, in units.
+    """
+    reach = int(SNAP_SECONDS * fs)
+    distance = np.abs(signal - np.median(signal))
+    peaks = np.unique([max(0, at - reach) + int(distance[max(0, at - reach) : at + reach + 1].argmax()) for at in beats])
+    heights = np.array([np.ptp(signal[max(0, at - reach) : at + reach + 1]) for at in peaks])
+    if heights.size == 0:
+        return beats[:0]
+    return peaks[heights >= max(floor, SMALLEST_OF_TALLEST * float(heights.max()))].astype(np.int64)

@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.acceptance.process import LASTMILE, Process, eventually
 
-SCENARIOS = Path(__file__).parents[2] / "firmware_sims" / "scenarios"
+SCENARIOS = Path(__file__).parent / "scenarios"  # of the tests; those of the simulator go by their names
 DEVICES = (
     "monitor",
     "gnss",
@@ -76,9 +76,19 @@ class Vehicle:
     token_file: Path
     outbox: Path
     devices_port: int
-    simulator: Process | None = None
-    agent: Process | None = None
+    _simulator: Process | None = None
+    _agent: Process | None = None
     proxy: "Proxy | None" = None
+
+    @property
+    def simulator(self) -> Process:
+        assert self._simulator is not None, f"no simulator of {self.unit} was started"
+        return self._simulator
+
+    @property
+    def agent(self) -> Process:
+        assert self._agent is not None, f"no agent of {self.unit} was started"
+        return self._agent
 
 
 @dataclass
@@ -179,25 +189,29 @@ class Stack:
     ) -> Process:
         """The simulated devices of one vehicle, listening, writing their own ledger."""
         vehicle = self.vehicles[unit]
+        own = SCENARIOS / f"{scenario}.toml"
+        scenario_argument = str(own) if own.exists() else scenario
         ports = self.folder / f"{unit}.ports"
         ports.unlink(missing_ok=True)
-        vehicle.simulator = self.start(
-            f"simulate-{unit}", "simulate", str(SCENARIOS / f"{scenario}.toml"), "--unit", unit,
+        vehicle._simulator = self.start(
+            f"simulate-{unit}", "simulate", scenario_argument, "--unit", unit,
             "--listen-port", str(vehicle.devices_port), "--ledger", str(self.ledger), "--port-file", str(ports),
             "--seed", str(seed), "--speed", str(speed),
         )  # fmt: skip
         eventually(ports.exists, f"simulator of {unit} listens", START)
         return vehicle.simulator
 
-    def start_agent(self, unit: str, *, via_proxy: bool = False, env: Mapping[str, str] | None = None) -> Process:
-        """The real agent of one vehicle, connected to its simulator's ports."""
+    def start_agent(
+        self, unit: str, *, via_proxy: bool = False, profile: str = "ambulance", env: Mapping[str, str] | None = None
+    ) -> Process:
+        """The real agent of one vehicle, connected to its simulator's ports; ``profile``: a name or a TOML file."""
         vehicle = self.vehicles[unit]
         if via_proxy and vehicle.proxy is None:
             vehicle.proxy = self.start_proxy(unit)
         port = vehicle.proxy.port if via_proxy and vehicle.proxy else self.ports()["mqtt"]
         links = [f"--link={name}=tcp://127.0.0.1:{vehicle.devices_port + n}" for n, name in enumerate(DEVICES)]
-        vehicle.agent = self.start(
-            f"agent-{unit}", "agent", "--unit", unit, "--site", self.site, "--profile", "ambulance",
+        vehicle._agent = self.start(
+            f"agent-{unit}", "agent", "--unit", unit, "--site", self.site, "--profile", profile,
             "--broker", f"127.0.0.1:{port}", "--token-file", str(vehicle.token_file),
             "--outbox", str(vehicle.outbox), *links, env=env,
         )  # fmt: skip
@@ -319,10 +333,6 @@ class Stack:
         )
 
     # ---- end --------------------------------------------------------------------------------------------------------
-    def kill(self, process: Process | None) -> None:
-        assert process is not None
-        process.kill()
-
     def close(self) -> None:
         """Ends everything, also after a failure: agents first, broker last."""
         for process in reversed(self.processes):

@@ -109,12 +109,14 @@ class LoadUnit(MqttUnit):
 
         self._every(TICK, burst)
 
-    def observe(self, values: dict[str, float], observed_at: int | None = None) -> int:
+    def observe(self, values: dict[str, float], observed_at: int | None = None, *, backfill: bool = False) -> int:
         """One observation into the outbox and, when connected, on the wire; its number."""
         at = time.time_ns() // 1000 if observed_at is None else observed_at
         with self._lock:
             seq, self.next = self.next, self.next + 1
             body = {"epoch": self.epoch, "seq": seq, "device": "monitor", "observed_at": at, "values": values}
+            if backfill:
+                body["backfill"] = True
             self._waiting[seq] = body
         if self.connected:
             self.send("obs", json.dumps(body).encode())

@@ -25,7 +25,7 @@ class EndedError(RuntimeError):
     """A process that should run has ended; waiting longer is useless. The message holds the end of its log."""
 
 
-def eventually(look: Callable[[], Result], what: str = "", timeout: float = 10.0, every: float = 0.05) -> Result:
+def eventually(look: Callable[[], Result | None], what: str = "", timeout: float = 10.0, every: float = 0.05) -> Result:
     """The first truthy answer of ``look``, asked every ``every`` seconds.
 
     An AssertionError or OSError raised by ``look`` counts as "not yet" (a port that refuses, a file not yet there).

@@ -1,5 +1,6 @@
 """One Chromium for all browser tests; a scripted gateway and a signed-in page for each."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -43,6 +44,10 @@ def open_page(browser: Browser) -> Iterator[Open]:
     errors: list[str] = []
     with ExitStack() as stack:
 
+        def foreign(address: str, url: str) -> None:
+            if not address.startswith((url, url.replace("http", "ws"), "blob:", "data:")):
+                errors.append(f"asked another host: {address}")
+
         def open_it(
             url: str,
             *,
@@ -59,6 +64,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
             context.add_init_script(remember + f"localStorage['lastmile.theme'] ??= '\"{theme}\"';")
             page = context.new_page()
             page.on("pageerror", lambda error: errors.append(str(error)))
+            page.on("request", lambda request: foreign(request.url, url))
             page.goto(url)
             if user is not None:
                 sign_in(page, user)
@@ -79,9 +85,7 @@ def sign_in(page: Page, user: str) -> None:
 
 @pytest.fixture
 def screens(tmp_path: Path) -> Path:
-    """Folder for this test's screenshots: $LASTMILE_SCREENS, so that a person can look at them, or a temporary one."""
-    import os
-
+    """Folder for screenshots: $LASTMILE_SCREENS, so that a person can look at them, or a temporary one."""
     folder = Path(os.environ.get("LASTMILE_SCREENS", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
     return folder

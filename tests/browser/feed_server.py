@@ -26,6 +26,7 @@ from tests.browser.world import SECOND, Alert, Unit, example_units
 STATIC: Final = Path(__file__).parents[2] / "gateway" / "api" / "static"
 FRAME: Final = 0.2  # s
 RECENT_FRAMES: Final = 50  # 10 s
+HISTORY_BEATS: Final = 60
 CSP: Final = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'"
 PASSWORDS: Final = {"demo": "demo", "dr.li": "li", "dr.wang": "wang", "guest": "guest"}
 ROLES: Final = {"guest": "dispatcher"}
@@ -50,8 +51,8 @@ class FeedServer:
     """The scripted gateway. Methods without ``_`` may be called from the test's thread."""
 
     def __init__(self, units: int = 3, *, demo: bool = True, lag: int = 12_000) -> None:
-        self.started = now_us()
-        self.units: dict[str, Unit] = {u.id: u for u in example_units(units, self.started)}
+        self.started = now_us() - HISTORY_BEATS * SECOND // 5  # as if it had run for a while
+        self.units: dict[str, Unit] = {u.id: u for u in example_units(units, now_us())}
         self.alerts: dict[str, Alert] = {}
         self.source = FrameSource(self.started)
         self.demo = demo
@@ -68,7 +69,7 @@ class FeedServer:
         self._id = self.started
         self._history: list[dict[str, Any]] = []
         self._screens: set[Screen] = set()
-        self._beats = 0
+        self.beats = HISTORY_BEATS
         self._loop: asyncio.AbstractEventLoop | None = None
         self.app = _app(self)
 
@@ -98,7 +99,7 @@ class FeedServer:
     def cut_link(self) -> None:
         """Closes every socket and answers nothing until `restore`."""
         self.cut = True
-        self.do(self._close_all)
+        self.do(self.close_screens)
 
     def restore(self) -> None:
         """Answers again."""
@@ -147,7 +148,7 @@ class FeedServer:
         new = frozenset(message["waves"]) - screen.waves
         screen.waves = frozenset(message["waves"])
         for unit in new & self.units.keys():
-            for beat in range(max(0, self._beats - RECENT_FRAMES), self._beats):
+            for beat in range(max(0, self.beats - RECENT_FRAMES), self.beats):
                 for frame in self._frames(unit, beat):
                     screen.out.put_nowait(frame)
 
@@ -156,7 +157,8 @@ class FeedServer:
             return []
         return self.source.frames(self.units[unit], beat)
 
-    def _close_all(self) -> None:
+    def close_screens(self) -> None:
+        """Ends every open socket; only on the server's thread (see `do`)."""
         for screen in list(self._screens):
             screen.out.put_nowait("")  # an empty text ends the sender
 
@@ -164,15 +166,15 @@ class FeedServer:
         """Every 200 ms: waveforms; every second: numbers and a tick."""
         watched = frozenset[str]().union(*(screen.waves for screen in self._screens))
         for unit in watched & (self.units.keys() - self.silent_units):
-            for frame in self._frames(unit, self._beats):
+            for frame in self._frames(unit, self.beats):
                 self._send_frame(unit, frame)
-        if self._beats % 5 == 0:
+        if self.beats % 5 == 0:
             for unit_state in self.units.values():
                 if unit_state.id not in self.silent_units and unit_state.state["link"] == "online":
                     for message in unit_state.observe(now_us()):
                         self.notify(message)
             self._send({"type": "tick", "now": now_us(), "lag_us": self.lag})
-        self._beats += 1
+        self.beats += 1
 
     def _send_frame(self, unit: str, frame: bytes) -> None:
         for screen in self._screens:
@@ -339,7 +341,7 @@ def running(world: FeedServer, port: int = 0) -> Iterator[str]:
         world.port = server.servers[0].sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{world.port}"
     finally:
-        world.do(world._close_all)
+        world.do(world.close_screens)
         server.should_exit = True
         thread.join(10)
 

@@ -56,9 +56,12 @@ class FrameSource:
 
     def __init__(self, started_at: int) -> None:
         self._started_at = started_at
+        self.holes: set[int] = set()  # beats that never came
 
     def frames(self, unit: Unit, beat: int) -> list[bytes]:
         """Binary feed messages of the 200 ms number ``beat``."""
+        if beat in self.holes:
+            return []
         out = [self._ecg(unit, beat)] if unit.leads else []
         if unit.pleth:
             values = pulse(beat * PLETH_SAMPLES, PLETH_SAMPLES, PLETH_FS, unit.rate)

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
@@ -161,3 +162,64 @@ async def test_stopping_the_server_closes_the_screens(hospital: Hospital) -> Non
         await subscribe(screen)
         await next_of(screen, "snapshot")
     assert await closed_with(screen) in {1001, 1012}
+
+
+@asynccontextmanager
+async def reading_nothing(server: Server, headers: dict[str, str]) -> AsyncIterator[None]:
+    """A screen that subscribed to the waveforms and then reads nothing: a plain socket with small buffers."""
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", server.port))
+    reader, writer = await asyncio.open_connection(sock=raw, limit=4096)
+    writer.write(
+        f"GET /api/v1/live HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Cookie: {headers['Cookie']}\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
+        "\r\n".encode()
+    )
+    subscription = b'{"type":"subscribe","units":["*"],"waves":["amb-001"],"since":null}'
+    writer.write(bytes((0x81, 0x80 | len(subscription))) + bytes(4) + subscription)
+    await writer.drain()
+    await reader.readuntil(b"\r\n\r\n")
+    yield
+    writer.transport.abort()
+
+
+async def test_a_screen_that_reads_nothing_harms_nobody(hospital: Hospital, server: Server) -> None:
+    headers = await sign_in(server, "doctor")
+    async with reading_nothing(server, headers), watch(server, headers) as quick:
+        await subscribe(quick, waves=["amb-001"])
+        await next_of(quick, "snapshot")
+        frame = bytes(12_000)
+        lost = 0.0
+        for number in range(2000):
+            hospital.hub.wave("amb-001", frame)
+            while isinstance(await quick.recv(), str):
+                pass
+            lost = hospital.services.metrics.get_sample_value("lastmile_live_dropped_frames_total") or 0
+            if lost > 100:
+                break
+        assert number > 300, "the quick screen saw every frame while the slow one lost them"
+        assert lost > 100
+        (slow,) = (screen for screen in hospital.hub._screens if len(screen.frames) > 100)
+        assert slow.close_code is None
+        for _ in range(1100):
+            hospital.hub.notify("alert", "amb-001", {"alert": {"id": "one"}})
+            await next_of(quick, "alert")
+        assert slow.close_code == 4408
+        hospital.hub.notify("alert", "amb-001", {"alert": {"id": "last"}})
+        assert (await next_of(quick, "alert"))["alert"]["id"] == "last"
+
+
+async def test_forty_screens_get_every_alert(hospital: Hospital, server: Server) -> None:
+    headers = await sign_in(server, "doctor")
+    async with AsyncExitStack() as stack:
+        screens = [await stack.enter_async_context(watch(server, headers)) for _ in range(40)]
+        for screen in screens:
+            await subscribe(screen)
+            await next_of(screen, "snapshot")
+        for number in range(50):
+            hospital.hub.notify("alert", "amb-001", {"alert": {"id": str(number)}})
+        for screen in screens:
+            got = [(await next_of(screen, "alert"))["alert"]["id"] for _ in range(50)]
+            assert got == [str(number) for number in range(50)]

@@ -12,7 +12,7 @@ from gateway.contract.waveform import WaveFrame
 from gateway.ports import RecordRow
 
 SECOND = 1_000_000
-START = 1_790_000_000 * SECOND
+START = 1_700_000_000 * SECOND
 EPOCH = "00000000000000ab"
 FS = 500
 FRAME = 100  # samples per lead

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, func, insert, select, update
 
 from gateway.adapters import tables
 from gateway.adapters.compactor import Compactor
-from gateway.adapters.retention import DAY, Policy, Reason, Retention, used_bytes, retire
+from gateway.adapters.retention import DAY, Policy, Reason, Retention, retire, used_bytes
 from gateway.adapters.sql import DATABASE_NAME, Database
 from gateway.contract.envelope import Lane
 from gateway.ports import RecordRow

@@ -55,6 +55,7 @@ export class SweepPainter {
       const from = whole ? now - window : Math.max((this.drawnTo as number) - OVERLAP / ink.pxs, now - window);
       if (now > from) this.band(source, band, ink, from, now);
     }
+    if (whole) this.canvas.dataset.drawn = ""; // tests wait for it
     this.drawnTo = now;
   }
 

@@ -1,7 +1,7 @@
 /** What surrounds every page: top bar, link bar, sound banner, footer. */
 import type { Priority } from "../feed/types";
 import { follow, page } from "../router";
-import { allowSound, soundAllowed } from "../sound/player";
+import { allowSound, burstsPlayed, soundAllowed } from "../sound/player";
 import { signOut } from "../state/actions";
 import { language, soundWanted, theme } from "../state/prefs";
 import { link, now, openAlerts, session } from "../state/store";
@@ -62,7 +62,7 @@ function SoundButton() {
     else void allowSound();
   };
   return (
-    <button type="button" class="plain" title={name} aria-label={name} aria-pressed={on} onClick={press}>
+    <button type="button" class="plain" title={name} aria-label={name} aria-pressed={on} data-bursts={burstsPlayed.value} onClick={press}>
       {on ? <SoundOn /> : <SoundOff />}
     </button>
   );

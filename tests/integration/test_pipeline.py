@@ -1,0 +1,282 @@
+"""The whole path of the gateway on a real database, without a broker: batches in, rows, alerts and acks out."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import select
+from sqlalchemy.dialects.sqlite import insert
+
+from gateway.acks import AckDesk
+from gateway.adapters import tables
+from gateway.adapters.commit import commit
+from gateway.adapters.load import load
+from gateway.adapters.migrate import migrate
+from gateway.adapters.sql import Database, connect
+from gateway.admit import Admission
+from gateway.alerts.book import AlertBook
+from gateway.changes import Changes, Position
+from gateway.contract.envelope import Ack, Lane, LaneState, Presence, SeqRange
+from gateway.contract.quantity import SECOND
+from gateway.contract.topic import Channel
+from gateway.derive.derivation import Derivation
+from gateway.pipeline import Batch, Conflict, Pipeline
+from gateway.ports import LogMessage
+from gateway.rules.engine import Rules
+from gateway.stages import PersonsMove, Stages
+from gateway.unpack import Unpacker
+from tests.unit.gateway.builders import EPOCH, NOW, UNIT, event, hello, message, observation
+
+
+class Feed:
+    """Remembers what screens would get."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str, dict[str, Any]]] = []
+
+    def wave(self, unit: str, payload: bytes) -> None:
+        self.sent.append(("wave", unit, {"payload": payload}))
+
+    def notify(self, kind: str, unit: str, body: dict[str, Any]) -> None:
+        self.sent.append((kind, unit, body))
+
+    def watched(self, unit: str) -> bool:
+        return True
+
+
+class Bench:
+    """A gateway's path on one database file; ``restart`` forgets everything but the file."""
+
+    def __init__(self, path: Path) -> None:
+        self.database = Database(connect(path))
+        migrate(self.database.engine)
+        self.now = NOW
+        self.sequence = 0
+        self.restart()
+
+    def register(self) -> None:
+        row = {"id": "amb-001", "site": "linyi", "kind": "ambulance", "name": "A", "provenance": "simulated",
+               "token_hash": "0" * 64, "registered_at": NOW}  # fmt: skip
+        self.write(lambda c: c.execute(insert(tables.site).values(id="linyi", name="Linyi")))
+        self.write(lambda c: c.execute(insert(tables.unit).values(row)))
+        self.restart()
+
+    def write(self, job: Any) -> Any:
+        return self.database.submit(job).result()
+
+    def restart(self) -> None:
+        restored = self.write(lambda c: load(c, self.now))
+        self.position = restored.position
+        self.ledger, self.book, self.feed = restored.ledger, AlertBook(restored.open_alerts), Feed()
+        fleet = restored.fleet
+        self.stages = Stages(
+            admission=Admission(restored.ledger, fleet.units, fleet.clocks),
+            sequencer=restored.sequencer,
+            derivation=Derivation(restored.ledger),
+            rules=Rules(restored.thresholds),
+            silence=restored.silence,
+            book=self.book,
+            fleet=fleet,
+            desk=AckDesk(lambda _: UNIT, lambda: self.now),
+            live=self.feed,
+        )
+        self.acks: list[Ack] = []
+        self.pipeline = Pipeline(Unpacker(), self.stages, self.commit, self.send)
+
+    async def commit(self, changes: Changes) -> list[Conflict]:
+        return await asyncio.wrap_future(self.database.submit(lambda c: commit(c, changes)))
+
+    async def send(self, subject: str, payload: bytes) -> None:
+        assert subject == UNIT.subject(Channel.ACK)
+        self.acks.append(msgspec.json.decode(payload, type=Ack))
+
+    def step(self, *bodies: Any, seconds: float = 1.0, moves: list[PersonsMove] | None = None) -> Changes:
+        """One batch of messages, all logged ``seconds`` after the batch before."""
+        self.now += round(seconds * SECOND)
+        messages = []
+        for body in bodies:
+            self.sequence += 1
+            raw = body if isinstance(body, LogMessage) else message(self.sequence, body, self.now)
+            messages.append(msgspec.structs.replace(raw, sequence=self.sequence, logged_at=self.now))
+        position = Position("2026", self.sequence, self.now) if messages else None
+        return asyncio.run(self.pipeline.step(Batch(messages, self.now, position), moves or []))
+
+    def rows(self, table: Any, *columns: str) -> list[tuple[Any, ...]]:
+        query = select(*(table.c[name] for name in columns))
+        return [tuple(row) for row in self.write(lambda c: c.execute(query).all())]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path / "lastmile.db")
+    made.register()
+    yield made
+    made.database.close()
+
+
+def vitals(bench: Bench, seq: int, rate: float) -> Any:
+    return observation(seq, bench.now + SECOND, heart_rate=rate, spo2=97)
+
+
+def test_a_record_is_stored_as_it_came_and_acked_after_the_commit(bench: Bench) -> None:
+    body = observation(0, NOW + SECOND, spo2=97)
+    bench.step(body)
+    assert bench.rows(tables.record, "seq", "device", "payload") == [(0, "monitor", msgspec.json.encode(body))]
+    assert [(lane.lane, lane.watermark) for lane in bench.acks[-1].lanes] == [(Lane.OBS, 1)]
+    assert bench.rows(tables.position, "stream_created", "sequence") == [("2026", 1)]
+
+
+def test_a_duplicate_is_acked_again_and_stored_once(bench: Bench) -> None:
+    body = observation(0, NOW, spo2=97)
+    bench.step(body)
+    bench.step(msgspec.structs.replace(body, backfill=True), body)
+    assert len(bench.rows(tables.record, "seq")) == 1
+    assert len(bench.acks) == 2
+    assert bench.rows(tables.conflict, "seq") == [], "marked as backfill it is still the same record"
+
+
+def test_a_number_with_other_content_is_kept_and_raises_an_alert(bench: Bench) -> None:
+    bench.step(observation(0, NOW, spo2=97))
+    bench.step(observation(0, NOW, spo2=55))
+    assert bench.rows(tables.conflict, "seq") == [(0,)]
+    bench.step()
+    assert bench.rows(tables.alert, "rule", "state") == [("duplicate-identity", "firing")]
+
+
+def test_gaps_are_wanted_healed_and_remembered_over_a_restart(bench: Bench) -> None:
+    bench.step(observation(0, NOW, spo2=97), observation(3, NOW, spo2=97))
+    assert bench.acks[-1].lanes[0].missing == [SeqRange(1, 2)]
+    bench.restart()
+    bench.step(observation(1, NOW, spo2=97, backfill=True))
+    assert bench.acks[-1].lanes[0].missing == [SeqRange(2, 2)]
+    bench.step(observation(2, NOW, spo2=97, backfill=True))
+    assert bench.acks[-1].lanes[0].watermark == 4
+    [(first, last, healed_at)] = bench.rows(tables.gap, "first", "last", "healed_at")
+    assert healed_at == bench.now
+    assert first <= 2 <= last
+
+
+def test_gone_numbers_become_a_lost_gap(bench: Bench) -> None:
+    bench.step(observation(2, NOW, spo2=97))
+    state = LaneState(epoch=EPOCH, lane=Lane.OBS, first=2, next=3, gone=[SeqRange(0, 1)])
+    bench.step(hello(bench.now, lanes=[state]))
+    assert bench.rows(tables.gap, "first", "last", "lost_at") == [(0, 1, bench.now)]
+    assert bench.acks[-1].lanes[0].watermark == 3
+
+
+def test_an_alert_needs_its_duration_and_ends_with_its_hysteresis(bench: Bench) -> None:
+    for seq in range(10):
+        bench.step(vitals(bench, seq, 150))
+        assert bench.book.open == []
+    bench.step(vitals(bench, 10, 150))
+    assert bench.rows(tables.alert, "rule", "state", "value", "limit") == [("heart-rate-high", "firing", 150.0, 130.0)]
+    for seq in range(11, 23):
+        bench.step(vitals(bench, seq, 100))
+    assert bench.rows(tables.alert, "rule", "state") == [("heart-rate-high", "resolved")]
+    assert [row[0] for row in bench.rows(tables.alert_event, "event")] == ["raise", "clear"]
+
+
+@pytest.mark.parametrize("restart_after", range(10))
+def test_a_half_elapsed_duration_survives_a_restart(bench: Bench, restart_after: int) -> None:
+    """The alert log is the same wherever the process was killed."""
+    for seq in range(11):
+        bench.step(vitals(bench, seq, 150))
+        if seq == restart_after:
+            bench.restart()
+    assert bench.rows(tables.alert, "rule", "raised_at") == [("heart-rate-high", NOW + 11 * SECOND)]
+
+
+def test_acknowledging_goes_through_the_path_once(bench: Bench) -> None:
+    for seq in range(11):
+        bench.step(vitals(bench, seq, 150))
+    alert = bench.book.open[0]
+
+    async def both() -> list[Any]:
+        loop = asyncio.get_running_loop()
+        moves = [PersonsMove(alert.id, name, loop.create_future()) for name in ("wang", "li")]
+        bench.now += SECOND
+        await bench.pipeline.step(Batch([], bench.now), moves)
+        return await asyncio.gather(*(move.future for move in moves), return_exceptions=True)
+
+    first, second = asyncio.run(both())
+    assert first.acknowledged_by == "wang"
+    assert type(second).__name__ == "IllegalMove"
+    assert bench.rows(tables.alert, "state", "acknowledged_by") == [("acknowledged", "wang")]
+
+
+def test_a_late_reading_within_its_validity_alerts_and_one_beyond_does_not_page(bench: Bench) -> None:
+    bench.step(hello(bench.now))
+    for seq in range(12):  # heart rate is valid for 30 s: a backlog of an hour ago never pages
+        bench.step(observation(seq, NOW - 3600 * SECOND + seq * SECOND, heart_rate=150, backfill=True))
+    assert bench.book.open == []
+    assert len(bench.rows(tables.record, "seq")) == 12
+
+
+def test_what_cannot_be_read_is_kept_with_its_reason(bench: Bench) -> None:
+    garbage = LogMessage(0, 0, UNIT.subject(Channel.OBS), b"\x00garbage")
+    stranger = LogMessage(0, 0, "lm.v1.linyi.ambulance.amb-999.obs", b"{}")
+    implausible = observation(0, NOW, spo2=140, heart_rate=80)
+    bench.step(garbage, stranger, implausible)
+    found = bench.rows(tables.reject, "reason", "whole", "payload")
+    assert found == [
+        ("bad-syntax", True, b"\x00garbage"),
+        ("bad-schema", True, b"{}"),
+        ("out-of-range", False, msgspec.json.encode(implausible)),
+    ]
+    assert ("amb-001", "heart-rate", 80.0) in bench.rows(tables.latest, "unit", "quantity", "value")
+    assert "spo2" not in [row[0] for row in bench.rows(tables.latest, "quantity")]
+
+
+def test_lead_off_raises_and_lead_on_clears(bench: Bench) -> None:
+    bench.step(event(0, bench.now, "lead-off"))
+    assert bench.rows(tables.alert, "rule", "state") == [("lead-off", "firing")]
+    bench.step(event(1, bench.now, "lead-on"))
+    assert bench.rows(tables.alert, "rule", "state") == [("lead-off", "resolved")]
+
+
+def test_two_devices_with_one_name_raise_an_alert(bench: Bench) -> None:
+    bench.step(hello(bench.now, epoch="aa" * 8))
+    bench.step(hello(bench.now, epoch="bb" * 8))
+    assert bench.book.open == [], "a restart is no second device"
+    bench.restart()
+    bench.step(hello(bench.now, epoch="aa" * 8))
+    assert [alert.rule for alert in bench.book.open] in ([], ["duplicate-identity"])
+    bench.step(hello(bench.now, epoch="bb" * 8))
+    bench.step(hello(bench.now, epoch="aa" * 8))
+    assert [alert.rule for alert in bench.book.open] == ["duplicate-identity"]
+
+
+def test_a_dead_link_is_an_alert_and_its_return_ends_it(bench: Bench) -> None:
+    bench.step(hello(bench.now), observation(0, bench.now, spo2=97))
+    bench.step(hello(bench.now, presence=Presence.OFFLINE))
+    for _ in range(70):
+        bench.step()
+    assert [alert.rule for alert in bench.book.open] == ["link-lost"]
+    bench.restart()
+    bench.step()
+    assert [alert.rule for alert in bench.book.open] == ["link-lost"]
+    bench.step(hello(bench.now))
+    bench.step()
+    assert "link-lost" not in [alert.rule for alert in bench.book.open]
+
+
+def test_nothing_is_sent_to_screens_of_an_alert_before_its_commit(bench: Bench) -> None:
+    order: list[str] = []
+    plain_commit, plain_notify = bench.commit, bench.feed.notify
+
+    async def commit_noted(changes: Changes) -> list[Conflict]:
+        result = await plain_commit(changes)
+        order.append("commit")
+        return result
+
+    def notify_noted(kind: str, unit: str, body: dict[str, Any]) -> None:
+        order.append(kind)
+        plain_notify(kind, unit, body)
+
+    bench.pipeline.commit = commit_noted
+    bench.feed.notify = notify_noted  # type: ignore[method-assign]
+    bench.step(event(0, bench.now, "lead-off"), observation(0, bench.now, spo2=97))
+    assert order == ["event", "observations", "commit", "alert"]

@@ -1,0 +1,58 @@
+"""Missing data becomes a finding, per unit and per channel."""
+
+from gateway.contract.quantity import MINUTE, SECOND
+from gateway.derive.silence import LINK_SILENCE, START_GRACE, Silence, SilenceWatch, allowed_silence
+from tests.unit.gateway.builders import NOW
+
+
+def watch() -> SilenceWatch:
+    started = SilenceWatch(NOW)
+    started.hear_unit("amb-001", NOW)
+    started.hear("amb-001", "monitor", "spo2", NOW)
+    return started
+
+
+def test_a_channel_is_silent_after_three_intervals_but_at_least_ten_seconds() -> None:
+    assert allowed_silence("spo2") == 10 * SECOND
+    assert allowed_silence("bp-systolic") == 15 * MINUTE
+    assert allowed_silence("glucose") == 0, "a spot measurement is never missing"
+
+
+def test_a_sensor_that_stops_while_the_link_lives() -> None:
+    silence = watch()
+    for second in range(1, 10):
+        silence.hear_unit("amb-001", NOW + second * SECOND)
+        assert silence.check(NOW + second * SECOND) == []
+    silence.hear_unit("amb-001", NOW + 10 * SECOND)
+    found = silence.check(NOW + 10 * SECOND)
+    assert found == [Silence("amb-001", "monitor", "spo2", True, NOW)]
+    assert silence.check(NOW + 10 * SECOND) == [], "said once"
+    silence.hear("amb-001", "monitor", "spo2", NOW + 11 * SECOND)
+    silence.hear_unit("amb-001", NOW + 11 * SECOND)
+    assert [change.silent for change in silence.check(NOW + 11 * SECOND)] == [False]
+
+
+def test_a_dead_link_is_one_finding_not_one_for_every_channel() -> None:
+    silence = watch()
+    found = [change for second in range(1, 120) for change in silence.check(NOW + second * SECOND)]
+    assert found == [Silence("amb-001", None, None, True, NOW)]
+    silence.hear_unit("amb-001", NOW + 120 * SECOND)
+    silence.hear("amb-001", "monitor", "spo2", NOW + 120 * SECOND)
+    assert [(change.device, change.silent) for change in silence.check(NOW + 120 * SECOND)] == [(None, False)]
+
+
+def test_a_restart_gives_everybody_a_moment_to_come_back() -> None:
+    silence = SilenceWatch(NOW)
+    silence.restore("amb-001", None, None, NOW - 10 * MINUTE)
+    assert silence.check(NOW) == []
+    assert silence.check(NOW + START_GRACE - 1) == []
+    assert [change.silent for change in silence.check(NOW + START_GRACE)] == [True]
+
+
+def test_a_silence_raised_before_a_restart_is_not_raised_again_and_ends_with_the_first_word() -> None:
+    silence = SilenceWatch(NOW)
+    silence.restore("amb-001", None, None, NOW - 10 * MINUTE)
+    silence.mark("amb-001", None, None)
+    assert silence.check(NOW + LINK_SILENCE) == []
+    silence.hear_unit("amb-001", NOW + LINK_SILENCE)
+    assert [change.silent for change in silence.check(NOW + LINK_SILENCE)] == [False]
