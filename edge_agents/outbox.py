@@ -24,7 +24,7 @@ from edge_agents.ranges import RangeSet, from_wire
 from gateway.contract.envelope import MAX_RANGES_PER_LANE, Epoch, Lane, LaneAck, LaneState, Seq
 
 SHED_ORDER: Final = (Lane.WAVE, Lane.OBS)  # events are never shed
-WAL_BYTES: Final = 4 * 1024 * 1024
+WAL_BYTES: Final = 8 * 1024 * 1024  # the log beside the file: half until a checkpoint, half for the largest batch
 RESERVE_BYTES: Final = 512 * 1024
 CHECKED_AT_OPEN: Final = 64 * 1024 * 1024  # larger files are checked record by record as they are read
 MAX_STREAMS_DECLARED: Final = 600  # lane states in one hello; the others follow when these are complete
@@ -74,7 +74,7 @@ class Outbox:
             with naming_damage():
                 self._db = connect(path)
                 self.migrated_from = migrate(self._db)
-                self._db.execute(f"PRAGMA wal_autocheckpoint = {max(16, self._wal_bytes // PAGE_SIZE)}")
+                self._db.execute(f"PRAGMA wal_autocheckpoint = {max(4, self._wal_bytes // (2 * PAGE_SIZE))}")
                 self._check_structure()
                 self._ledger = Ledger(self._db)
                 self._epoch_ids = {e: i for e in self._running if (i := self._ledger.epoch_id(e)) is not None}
@@ -193,6 +193,8 @@ class Outbox:
         for entry, key, body in packed:
             by_stream.setdefault(entry.stream, []).append((key, body))
         changes: Changes = {}
+        for epoch in {stream.epoch for stream in by_stream}:
+            self._epoch_id(epoch)
         with self._transaction():
             for stream, rows in by_stream.items():
                 self._db.executemany(SQL[stream.lane].insert, rows)

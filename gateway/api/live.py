@@ -251,8 +251,8 @@ class LiveHub:
         screen.units = frozenset(units)
         self._watch(screen, frozenset(unit for unit in waves if self.may_see(screen.actor, unit)))
         missed = self._missed(screen, since)
+        screen.texts.clear()  # not sent yet, so after ``since``: it is all in what follows
         if missed is None:
-            screen.texts.clear()
             screen.add_text(self._snapshot_text(screen))
         else:
             for message in missed:
@@ -286,8 +286,6 @@ class LiveHub:
         """What the screen missed after ``since``; none when only a snapshot can tell."""
         oldest = self._history[0].id if self._history else self._last_id + 1
         if since is None or not oldest - 1 <= since <= self._last_id:
-            return None
-        if screen.texts:  # it was behind anyway: what waits would come twice
             return None
         missed = [
             message

@@ -15,7 +15,9 @@ _ID = f"^{ID_PATTERN}$"
 _T0 = 1_767_225_600_000_000
 MAX_INSTANT = 2**53 - 1  # what a browser's number holds exactly: the year 2255
 
-Time = Annotated[int, Field(ge=-MAX_INSTANT, le=MAX_INSTANT, description="us since 1970-01-01T00:00Z", examples=[_T0])]
+# What is answered has no bounds: a stored time is told as it is, however wrong a device's clock was.
+Time = Annotated[int, Field(description="us since 1970-01-01T00:00Z", examples=[_T0])]
+GivenTime = Annotated[int, Field(ge=-MAX_INSTANT, le=MAX_INSTANT, examples=[_T0])]
 Id = Annotated[str, Field(pattern=_ID, examples=["amb-001"])]
 AccountName = Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,64}$", examples=["dr.li"])]
 SiteScope = Annotated[
@@ -198,12 +200,12 @@ class NewAssociation(Request):
     unit: Id
     device: Annotated[str, Field(pattern=_ID, examples=["monitor"])]
     subject: str = Field(min_length=1, max_length=36, description="pseudonym of the person")
-    start_at: Time | None = Field(None, description="us; left out = now")
+    start_at: GivenTime | None = Field(None, description="us; left out = now")
     source: AssociationSource = AssociationSource.MANUAL
 
 
 class AssociationEnd(Request):
-    end_at: Time | None = Field(None, description="us; left out = now")
+    end_at: GivenTime | None = Field(None, description="us; left out = now")
 
 
 # ---- signals ---------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 CLOSE_BAD_MESSAGE: Final = 4400
 RECENT_US: Final = 10_000_000  # of waveform, sent first
-MAX_WAVES: Final = 16  # units whose waveforms one screen may watch
+MAX_WAVES: Final = 64  # units whose waveforms one screen may watch
 MAX_UNITS: Final = 1024
 CHECK_SECONDS: Final = 1.0
 CLOSE_SECONDS: Final = 2.0

@@ -312,11 +312,13 @@ class Stack:
 
     # ---- proof ------------------------------------------------------------------------------------------------------
     def drain(self, timeout: float = 60.0) -> None:
-        """Waits until no agent reports a record waiting and no gap is open."""
-        self_said = ("lastmile_outbox_records", "lastmile_gaps_open")
-        eventually(
-            lambda: sum(self.metrics()[name] for name in self_said) == 0, "outboxes drain, gaps heal", timeout, 0.5
-        )
+        """Waits until all that the outboxes hold is stored, and no number is missing."""
+
+        def drained() -> bool:
+            totals = self.audit(with_ledger=False).report["totals"]
+            return bool(totals["outbox"] == totals["unacked"] and totals["missing"] == 0)
+
+        eventually(drained, "outboxes drain", timeout, 0.5)
 
     def audit(self, *, with_outbox: bool = True, with_ledger: bool = True) -> Audit:
         """``lastmile audit`` over the database, every outbox and the simulators' ledger."""

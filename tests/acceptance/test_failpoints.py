@@ -107,6 +107,7 @@ def flowing(stack: Stack, unit: str, before: int) -> float:
 
 
 def note_rate(stack: Stack, proof: Proof, unit: str, since: float, until: float) -> None:
+    """Checks how many messages a second the log took from ``since`` to the kill; all of them must be stored by now."""
     rate = arrival_rate(stack, unit, since, until)
     proof.note(kills=1, messages_per_s=round(rate))
     assert until - since > 0.5, f"died {until - since:.2f} s after the load had begun: not in full flow"
@@ -124,11 +125,10 @@ def test_gateway_killed_at(shared: Stack, proof: Proof, name: str) -> None:
     shared.start_vehicle(UNIT, SCENARIO)
     since = flowing(shared, UNIT, before)
     until = killed(gateway, name)
-    note_rate(shared, proof, UNIT, since, until)
-
     gateway.restart(env={})
     shared.wait_for_gateway(gateway)
     at_rest(shared, UNIT)
+    note_rate(shared, proof, UNIT, since, until)
     proof.audit(shared)
 
 
@@ -155,8 +155,8 @@ def test_gateway_killed_at_compaction(stack: Stack, proof: Proof) -> None:
         eventually(lambda: in_database(stack, "SELECT count(*) FROM block")[0][0] > 3, "windows are folded", 40, 0.5)
         load.stop()
         load.settle()
-        note_rate(stack, proof, UNIT, since, until)
-        proof.note(kills=len(IN_THE_COMPACTOR))
+    note_rate(stack, proof, UNIT, since, until)
+    proof.note(kills=len(IN_THE_COMPACTOR))
     proof.audit(stack)
 
 
@@ -182,11 +182,10 @@ def test_agent_killed_at(shared: Stack, proof: Proof, name: str) -> None:
     agent = shared.start_agent(UNIT, env=armed(name, IN_THE_AGENT[name]))
     since = flowing(shared, UNIT, before)
     until = killed(agent, name)
-    note_rate(shared, proof, UNIT, since, until)
-
     agent.restart(env={})
     flowing(shared, UNIT, stored(shared, UNIT))
     at_rest(shared, UNIT)
+    note_rate(shared, proof, UNIT, since, until)
     proof.audit(shared)
 
 
@@ -206,10 +205,9 @@ def test_agent_killed_while_shedding_at(shared: Stack, proof: Proof, tmp_path: P
     paused = time.time()
     killed(agent, name)
     gateway.resume()
-    note_rate(shared, proof, UNIT, since, paused)
-
     agent.restart(env={})
     at_rest(shared, UNIT)
+    note_rate(shared, proof, UNIT, since, paused)
     audit = proof.audit(shared)
     assert audit.report["totals"]["shed"] > 0
     proof.note(shed=audit.report["totals"]["shed"])
@@ -267,5 +265,3 @@ def make_first_version(vehicle: Vehicle) -> None:
             "DROP TABLE shed; ALTER TABLE lane DROP COLUMN watermark; ALTER TABLE lane DROP COLUMN records;"
             " PRAGMA user_version = 1;"
         )
-
-

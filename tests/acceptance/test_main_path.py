@@ -81,7 +81,7 @@ def test_the_api_shows_what_the_screen_showed(stack: Stack, vehicle: Vehicle) ->
     with stack.api("doctor") as api:
         eventually(lambda: latest(api).keys() >= VITALS, "every vital sign", 30)
         newest = latest(api)
-        until = newest["spo2"]["event_at"]
+        until = newest["spo2"]["at"]
         span = {"from": until - 10_000_000, "to": until + 1}
         series = api.get(f"/units/{UNIT}/series", params={"quantity": "spo2", "step": 0, **span}).json()
         assert series["unit"] == "%"

@@ -181,6 +181,17 @@ def test_nothing_is_sent_twice_or_skipped_around_a_snapshot(bench: Bench) -> Non
     assert texts[1]["id"] == texts[0]["id"] + 1
 
 
+def test_asking_again_for_more_repeats_nothing_that_waits(bench: Bench) -> None:
+    screen = bench.screen()
+    bench.alert(1)
+    seen = drain(screen)[0][-1]["id"]
+    bench.alert(2)
+    bench.alert(3)  # both wait
+    bench.hub.subscribe(screen, units=["*"], waves=["amb-001"], since=seen)
+    bench.alert(4)
+    assert [text["alert"]["id"] for text in drain(screen)[0]] == ["alert-2", "alert-3", "alert-4"]
+
+
 def test_a_screen_gets_what_it_asked_for(bench: Bench) -> None:
     screen = bench.screen()
     bench.hub.subscribe(screen, units=["amb-002"], waves=["amb-002"], since=None)
