@@ -95,7 +95,8 @@ class OutboxWriter:
         return seq
 
     async def room(self) -> None:
-        """Wait until there is room for more; returns at once while the disk is full (then records are shed)."""
+        """Wait until there is room for more (while the disk is full records are shed instead); lets others run."""
+        await asyncio.sleep(0)
         await self._room.wait()
 
     async def call(self, job: Callable[[Outbox], T]) -> T:

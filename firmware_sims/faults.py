@@ -140,6 +140,7 @@ class FaultProxy:
         self._accepted = 0
         self._refuse = False
         self._servers: list[asyncio.Server] = []
+        self._controls: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
 
     async def listen(self, host: str, port: int, control_port: int = 0) -> None:
         """Opens both ports; 0 takes free ones. Raises OSError."""
@@ -154,9 +155,11 @@ class FaultProxy:
     async def __aexit__(self, *_: object) -> None:
         for server in self._servers:
             server.close()
-        tasks = [connection.task for connection in self._connections if connection.task is not None]
+        tasks = [connection.task for connection in self._connections] + list(self._controls.values())
         self._end_all(reset=True)
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in self._controls:
+            writer.transport.abort()
+        await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
 
     def apply(self, request: Request) -> dict[str, Any]:
         """Does what a request asks and returns the state. Raises ValueError for settings that cannot be."""
@@ -232,6 +235,7 @@ class FaultProxy:
 
     async def _control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One JSON request a line, one JSON reply a line."""
+        self._controls[writer] = asyncio.current_task()
         with contextlib.suppress(ConnectionError):
             while line := await reader.readline():
                 try:
@@ -240,20 +244,19 @@ class FaultProxy:
                     reply = {"error": str(error)}
                 writer.write(json.dumps(reply).encode() + b"\n")
                 await writer.drain()
+        del self._controls[writer]
         writer.close()
 
 
 async def _take(way: Way, reader: asyncio.StreamReader, queue: asyncio.Queue[tuple[float, bytes | None]]) -> None:
     """Reads chunks and notes when each arrives; b"" is the orderly end, None a reset."""
-    last = 0.0
     data: bytes | None = b"."
     while data:
         try:
             data = await reader.read(CHUNK)
         except ConnectionError:
             data = None
-        last = max(last, steady() + way.delay())
-        await queue.put((last, data))
+        await queue.put((steady() + way.delay(), data))
 
 
 async def _give(

@@ -75,6 +75,7 @@ class DeviceServer:
         self._ledger = ledger
         self._pace = pace
         self._writers: set[asyncio.StreamWriter] = set()
+        self._readers: set[asyncio.Task[None]] = set()  # one per connection
         self._read = asyncio.Event()  # set while somebody is connected
         self._frames = 0
         self._server: asyncio.Server | None = None
@@ -94,6 +95,8 @@ class DeviceServer:
                 await asyncio.wait_for(writer.wait_closed(), LAST_WORDS)
             except (TimeoutError, ConnectionError):
                 writer.transport.abort()  # a reader that does not read
+        if self._readers:
+            await asyncio.wait(self._readers)  # they end because their connections have ended
 
     async def hand(self, reading: Reading) -> None:
         """Sends a reading to every reader and notes it in the ledger. At speed 0 waits until it is taken."""
@@ -119,6 +122,9 @@ class DeviceServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Lives as long as one connection; what the reader sends is ignored."""
+        if (task := asyncio.current_task()) is not None:
+            self._readers.add(task)
+            task.add_done_callback(self._readers.discard)
         self._writers.add(writer)
         self._read.set()
         self._ledger.add(LinkLine(device=self.name, state="up", at=self._pace.now()))

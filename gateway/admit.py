@@ -19,6 +19,7 @@ LATE_AFTER: Final = 60 * SECOND
 SMALL_OFFSET: Final = 2 * SECOND  # a clock this near needs no correction
 FUTURE_TOLERANCE: Final = 5 * SECOND
 ECG_VALIDITY: Final = 30 * SECOND
+_PLAUSIBLE: Final = {name: (row.low, row.high) for name, row in QUANTITIES.items()}
 
 
 class AdmitReason(StrEnum):
@@ -107,12 +108,11 @@ class Admission:
         if unit.address != route.address:
             return _refuse(message, AdmitReason.FOREIGN_TOPIC, f"registered as {unit.address}")
         body, received_at = message.body, message.log.logged_at
-        match body:
-            case Hello():
-                self._hear(route, body, received_at)
-                return Greeting(route, body, received_at, message.log.payload)
-            case Reply():
-                return Answer(route, body, received_at)
+        if isinstance(body, Hello):
+            self._hear(route, body, received_at)
+            return Greeting(route, body, received_at, message.log.payload)
+        if isinstance(body, Reply):
+            return Answer(route, body, received_at)
         return self._number(message, body, unit)
 
     def account(self, refused: Refused) -> LaneLedger | None:
@@ -138,19 +138,17 @@ class Admission:
         route, log = message.route, message.log
         assert route.lane is not None
         lane = self.ledger.lane(route.address.unit, body.epoch, route.lane)
-        match self.ledger.receive(lane, body.seq, log.logged_at):
-            case Receipt.DUPLICATE:
-                return Duplicate(lane, body, log.logged_at, log.payload)
-            case Receipt.REFUSED:
-                return _refuse(message, AdmitReason.TOO_MANY_GAPS, f"seq {body.seq}, next {lane.next}")
+        receipt = self.ledger.receive(lane, body.seq, log.logged_at)
+        if receipt is Receipt.DUPLICATE:
+            return Duplicate(lane, body, log.logged_at, log.payload)
+        if receipt is Receipt.REFUSED:
+            return _refuse(message, AdmitReason.TOO_MANY_GAPS, f"seq {body.seq}, next {lane.next}")
         event_at, flags = judge_time(body, log.logged_at, self.clocks.get(route.address.unit))
         simulated = unit.provenance is not Provenance.LIVE
         return Admitted(route, lane, body, event_at, log.logged_at, flags, log.payload, simulated)
 
 
-def judge_time(
-    body: Observation | Event | WaveFrame, received_at: Instant, clock: Clock | None
-) -> tuple[Instant, int]:
+def judge_time(body: Observation | Event | WaveFrame, received_at: Instant, clock: Clock | None) -> tuple[Instant, int]:
     """When the record happened on the gateway's clock, and its time flags.
 
     An untrusted clock (never measured and far off, or in the future) yields received time; the record still counts.
@@ -173,7 +171,7 @@ def judge_time(
         flags |= RecordFlag.LATE
         if age > _validity(body):
             flags |= RecordFlag.HISTORICAL
-    return event_at, int(flags)
+    return event_at, flags
 
 
 def _validity(body: Observation | Event | WaveFrame) -> int:
@@ -187,8 +185,8 @@ def implausible(body: Observation) -> dict[str, float]:
     """The values outside their quantity's plausible range."""
     bad: dict[str, float] = {}
     for name, value in body.values.items():
-        row = QUANTITIES[name]
-        if value is not None and not row.low <= value <= row.high:
+        low, high = _PLAUSIBLE[name]
+        if value is not None and not low <= value <= high:
             bad[name] = value
     return bad
 

@@ -1,8 +1,8 @@
 """The composition root: builds the gateway out of its parts and runs it.
 
-    inbox --batches--> ingest (one task) --commit--> writer thread --> database
-                          |                                             ^
-                          +--> hub --> screens        compactor, retention, API writes
+inbox --batches--> ingest (one task) --commit--> writer thread --> database
+                      |                                             ^
+                      +--> hub --> screens        compactor, retention, API writes
 """
 
 import asyncio
@@ -95,7 +95,7 @@ class Gateway:
         self.stages = self._build_stages()
         self.pipeline = Pipeline(Unpacker(), self.stages, self._commit, self._send_ack)
         secrets = load_secrets(data)
-        self.callout = AuthCallout(secrets.account_seed, {}, clock.now, self._note_refusal)
+        self.callout = AuthCallout(secrets.account_seed, {}, clock.now, self.metrics.refused_connections.inc)
         self.server: Server | None = None
 
     def _build_stages(self) -> Stages:
@@ -180,11 +180,13 @@ class Gateway:
         began = clock.now()
         for attempt in range(1_000_000):
             try:
-                conflicts = await asyncio.wrap_future(self.database.submit(lambda connection: commit(connection, changes)))
+                conflicts = await asyncio.wrap_future(
+                    self.database.submit(lambda connection: commit(connection, changes))
+                )
             except SQLAlchemyError as error:
                 self.troubles["database"] = str(error).splitlines()[0]
                 self.metrics.commit_failures.inc()
-                log.error("commit failed, trying again", error=self.troubles["database"], attempt=attempt)
+                log.warning("commit failed, trying again", error=self.troubles["database"], attempt=attempt)
                 await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
             else:
                 self.troubles.pop("database", None)
@@ -240,9 +242,6 @@ class Gateway:
             error_cb=_quiet,
         )
 
-    def _note_refusal(self, unit: str, reason: str) -> None:
-        self.metrics.refused_connections.inc()
-
     async def serve_api(self) -> None:
         """The HTTP server, in this event loop."""
         login = await self._prepare_accounts()
@@ -275,7 +274,7 @@ class Gateway:
         now = clock.now()
         secret = await asyncio.wrap_future(self.database.submit(lambda c: accounts.ensure_admin(c, now)))
         if secret is not None:
-            print(f"First start. Sign in once as admin with {secret} and choose a password.", flush=True)  # noqa: T201
+            print(f"First start. Sign in once as admin with {secret} and choose a password.", flush=True)
         if not self.demo:
             return None
         return DemoLogin(*await asyncio.wrap_future(self.database.submit(lambda c: accounts.ensure_demo(c, now))))

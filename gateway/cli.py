@@ -1,4 +1,4 @@
-"""The console command ``lastmile``. Each command lives with the part it starts; only the one that is asked for is imported."""
+"""The console command ``lastmile``. Only the command that is asked for is imported."""
 
 import sys
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def agent(
     simulated: Annotated[bool, typer.Option(help="Mark everything as simulated.")] = False,
 ) -> None:
     """Run one edge agent until SIGTERM, or until its recordings are played and acked."""
-    from edge_agents.cli import run_agent  # noqa: PLC0415 - an agent's memory is small because nothing else is imported
+    from edge_agents.cli import run_agent
 
     code = run_agent(
         unit=unit, site=site, profile=profile, broker=broker, token_file=token_file, outbox=outbox,

@@ -1,8 +1,8 @@
 """``lastmile demo`` and ``lastmile replay``: the real program, run for somebody who wants to see it.
 
-    demo --starts--> serve (broker, gateway)   simulate (three ambulances)   agent x 3
-     |                                                                  all real processes, real sockets
-     +--watches--> the live feed, as a screen does: latency; /metrics: counts; at the end `lastmile audit`
+demo --starts--> serve (broker, gateway)   simulate (three ambulances)   agent x 3
+ |                                                                  all real processes, real sockets
+ +--watches--> the live feed, as a screen does: latency; /metrics: counts; at the end `lastmile audit`
 """
 
 import asyncio
@@ -112,7 +112,9 @@ class _Demo:
             if url is None:
                 return 1
             await self._start_ambulances(running, tokens)
-            print(f"\n  Lastmile demo (loopback only, simulated patients)\n  open {url}\n  Ctrl-C ends it\n", flush=True)
+            print(
+                f"\n  Lastmile demo (loopback only, simulated patients)\n  open {url}\n  Ctrl-C ends it\n", flush=True
+            )
             figures = await self._watch(url, seconds)
         if report is not None:
             body = await _report(self.data, figures, time.monotonic() - began)
@@ -200,7 +202,14 @@ def _links(ports: dict[str, int]) -> list[str]:
 
 
 def agent_arguments(
-    data: Path, unit: str, site: str, token: Path, links: list[str], *, profile: str = "ambulance", simulated: bool = False
+    data: Path,
+    unit: str,
+    site: str,
+    token: Path,
+    links: list[str],
+    *,
+    profile: str = "ambulance",
+    simulated: bool = False,
 ) -> list[str]:
     """The command line of an agent of this data directory."""
     from gateway.adapters.broker import read_ports

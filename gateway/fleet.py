@@ -1,5 +1,6 @@
 """What is known of every unit now: link, latest values. The memory behind snapshots; the database holds the same."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -10,7 +11,7 @@ from gateway.contract.envelope import Hello, Instant, LinkMode, Presence
 GATEWAY_DEVICE: Final = "gateway"  # the name derived values go by
 
 
-class Latest(msgspec.Struct, frozen=True):
+class Latest(msgspec.Struct, frozen=True, gc=False):
     """The newest value of one quantity of one device."""
 
     value: float | None
@@ -41,7 +42,7 @@ class Fleet:
         self.clocks: dict[str, Clock] = {}
         self.superseded: dict[str, set[str]] = {}  # earlier epochs of a unit: none of them may greet again
         self.devices: set[tuple[str, str]] = set()
-        self.dirty_latest: set[tuple[str, str, str]] = set()
+        self.dirty_latest: dict[str, set[tuple[str, str]]] = {}  # unit: (device, quantity)
 
     def register(self, unit: str, entry: RegisteredUnit) -> None:
         self.units[unit] = entry
@@ -73,18 +74,36 @@ class Fleet:
 
     def observe(self, unit: str, device: str, quantity: str, latest: Latest) -> None:
         """Keeps the value unless a newer one is known."""
-        values = self.states[unit].latest
-        known = values.get((device, quantity))
-        if known is None or latest.event_at >= known.event_at:
-            values[device, quantity] = latest
-            self.dirty_latest.add((unit, device, quantity))
+        times = {"event_at": latest.event_at, "received_at": latest.received_at}
+        self.observe_all(unit, device, {quantity: latest.value}, derived=latest.derived, **times)
+
+    def observe_all(
+        self,
+        unit: str,
+        device: str,
+        values: Mapping[str, float | None],
+        *,
+        event_at: Instant,
+        received_at: Instant,
+        derived: bool,
+    ) -> None:
+        """The same for all values of one record."""
+        known = self.states[unit].latest
+        dirty = self.dirty_latest.setdefault(unit, set())
+        for quantity, value in values.items():
+            key = (device, quantity)
+            before = known.get(key)
+            if before is None or event_at >= before.event_at:
+                known[key] = Latest(value, event_at, received_at, derived)
+                dirty.add(key)
 
     def take_latest(self) -> list[tuple[str, str, str, Latest]]:
         """The values changed since the last call."""
         rows = [
             (unit, device, quantity, self.states[unit].latest[device, quantity])
-            for unit, device, quantity in self.dirty_latest
+            for unit, dirty in self.dirty_latest.items()
             if unit in self.states
+            for device, quantity in dirty
         ]
         self.dirty_latest.clear()
         return rows

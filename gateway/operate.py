@@ -81,7 +81,9 @@ def serve(
     )
 
 
-def broker(data: Data = DEFAULT_DATA, mqtt: Annotated[str | None, typer.Option(help="HOST:PORT for devices.")] = None) -> None:
+def broker(
+    data: Data = DEFAULT_DATA, mqtt: Annotated[str | None, typer.Option(help="HOST:PORT for devices.")] = None
+) -> None:
     """Run the embedded NATS server: MQTT for devices, JetStream behind it."""
     from gateway.adapters.broker import run_broker
 

@@ -55,7 +55,7 @@ class Pipeline:
         failpoint("after-fetch")
         unpacked = [self.unpacker.unpack(message) for message in batch.messages]
         failpoint("after-unpack")
-        admitted = stages.admit(unpacked, now)
+        admitted = stages.admit(unpacked)
         failpoint("after-admit")
         stages.push_signals(admitted)
         evaluable = stages.derive(admitted, now)
@@ -67,7 +67,7 @@ class Pipeline:
         failpoint("before-commit")
         conflicts = await self.commit(changes)
         failpoint("after-commit")
-        stages.push_outcome(changes, conflicts, now)
+        stages.push_outcome(changes, conflicts)
         for move in moves:
             move.settle()
         failpoint("after-live-push")

@@ -1,9 +1,8 @@
-"""What the pipeline hands on, and the seams it hands it through. Adapters implement these; the pipeline never imports them."""
+"""What the pipeline hands on, and the seams it hands it through. Adapters implement them."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from enum import IntFlag
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -12,16 +11,16 @@ from gateway.contract.envelope import Instant, Lane
 T = TypeVar("T")
 
 
-class RecordFlag(IntFlag):
-    """What admission found out about a record; stored with it."""
+class RecordFlag:
+    """What admission found out about a record; stored with it. Plain bits: an IntFlag's ``&`` costs a microsecond."""
 
-    BACKFILL = 1  # the agent sent it from its backlog
-    LATE = 2  # backfill, or over 60 s old when it came
-    TEST = 4  # the device was in test, demo or calibration mode
-    HISTORICAL = 8  # too late for its quantity's clinical validity: never pages
-    CLOCK_CORRECTED = 16  # event_at = observed_at + measured offset
-    CLOCK_UNTRUSTED = 32  # event_at = received_at
-    VALUE_REFUSED = 64  # one value was out of its plausible range; see the reject row
+    BACKFILL: Final = 1  # the agent sent it from its backlog
+    LATE: Final = 2  # backfill, or over 60 s old when it came
+    TEST: Final = 4  # the device was in test, demo or calibration mode
+    HISTORICAL: Final = 8  # too late for its quantity's clinical validity: never pages
+    CLOCK_CORRECTED: Final = 16  # event_at = observed_at + measured offset
+    CLOCK_UNTRUSTED: Final = 32  # event_at = received_at
+    VALUE_REFUSED: Final = 64  # one value was out of its plausible range; see the reject row
 
 
 class LogMessage(msgspec.Struct, frozen=True, gc=False):
@@ -57,9 +56,16 @@ class LiveFeed(Protocol):
         """A JSON message of the feed (observations before the commit; unit, alert, event after it)."""
         ...
 
+    @property
+    def watched(self) -> bool:
+        """Whether a screen is open or may soon resume; else observations need not be told: a snapshot will."""
+        ...
+
 
 class NoFeed:
     """A feed nobody watches."""
+
+    watched = False
 
     def wave(self, unit: str, payload: bytes) -> None: ...
 

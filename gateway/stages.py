@@ -18,6 +18,7 @@ from gateway.derive.silence import WAVE_PREFIX, SilenceWatch
 from gateway.fleet import GATEWAY_DEVICE, Fleet, Latest
 from gateway.ledger import LaneLedger
 from gateway.ports import LiveFeed, LogMessage, RecordFlag
+from gateway.rules.catalogue import LIMITS, THRESHOLDS
 from gateway.rules.engine import Rules
 from gateway.rules.threshold import Finding
 from gateway.sequence import Sequencer
@@ -58,7 +59,7 @@ class PersonsMove:
 class Stages:
     """Owned by one pipeline; nothing else changes its state."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument a stage
         self,
         *,
         admission: Admission,
@@ -85,7 +86,7 @@ class Stages:
 
     # ---- admit ------------------------------------------------------------------------------------------------------
 
-    def admit(self, unpacked: list[Unpacked | Refused], now: Instant) -> Intake:
+    def admit(self, unpacked: list[Unpacked | Refused]) -> Intake:
         """Sorts a batch; every message ends in exactly one list."""
         intake = Intake()
         for message in unpacked:
@@ -102,6 +103,8 @@ class Stages:
                     intake.answers.append(outcome)
                 case Refused():
                     self._take_refused(intake, outcome)
+        for lane in intake.lanes.values():
+            self.desk.touch(lane)
         return intake
 
     def _take_record(self, intake: Intake, record: Admitted) -> None:
@@ -114,7 +117,6 @@ class Stages:
             intake.rejections.append(Rejection(refused, record.lane))
         intake.records.append(record)
         intake.lanes[record.lane.id] = record.lane
-        self.desk.touch(record.lane)
 
     def _take_greeting(self, intake: Intake, greeting: Greeting) -> None:
         unit, hello = greeting.route.address.unit, greeting.body
@@ -132,18 +134,19 @@ class Stages:
         intake.rejections.append(Rejection(refused, lane))
         if lane is not None:
             intake.lanes[lane.id] = lane
-            self.desk.touch(lane)
 
     # ---- live, before the commit ------------------------------------------------------------------------------------
 
     def push_signals(self, intake: Intake) -> None:
         """Waveforms and values go to the screens at once."""
+        watched = self.live.watched
         for record in intake.records:
             unit = record.route.address.unit
             if isinstance(record.body, WaveFrame):
                 self.live.wave(unit, record.payload)
             elif isinstance(record.body, Observation):
-                self.live.notify("observations", unit, _observations(record, record.body, derived=False))
+                if watched:
+                    self.live.notify("observations", unit, _observations(record, record.body, derived=False))
             else:
                 self.live.notify("event", unit, _event(record, record.body))
 
@@ -160,7 +163,9 @@ class Stages:
             intake.records.append(record)
             intake.lanes[record.lane.id] = record.lane
             assert isinstance(record.body, Observation)
-            self.live.notify("observations", record.route.address.unit, _observations(record, record.body, derived=True))
+            if self.live.watched:
+                body = _observations(record, record.body, derived=True)
+                self.live.notify("observations", record.route.address.unit, body)
         return ordered + derived
 
     def warm(self, unpacked: list[Unpacked | Refused]) -> None:
@@ -202,13 +207,13 @@ class Stages:
         if not isinstance(body, Observation):
             return []
         findings: list[Finding] = []
-        derived = body.device == GATEWAY_DEVICE
-        age = record.received_at - record.event_at
+        device, derived = body.device, body.device == GATEWAY_DEVICE
+        at, received_at = record.event_at, record.received_at
+        self.fleet.observe_all(unit, device, body.values, event_at=at, received_at=received_at, derived=derived)
         for name, value in body.values.items():
-            self.fleet.observe(unit, body.device, name, Latest(value, record.event_at, record.received_at, derived))
-            if value is not None:
+            if value is not None and name in THRESHOLDS:
                 findings += self.rules.value(
-                    unit, body.device, name, value, record.event_at, age, derived=derived, simulated=record.simulated
+                    unit, device, name, value, at, received_at - at, derived=derived, simulated=record.simulated
                 )
         return findings
 
@@ -220,8 +225,7 @@ class Stages:
         if record.flags & RecordFlag.BACKFILL:
             return
         if isinstance(body, Observation):
-            for name in body.values:
-                self.silence.hear(unit, body.device, name, at)
+            self.silence.hear_all(unit, body.device, body.values, at)
         elif isinstance(body, WaveFrame):
             channel = WAVE_PREFIX + body.leads[0]
             self.silence.hear(unit, body.device, channel, at)
@@ -296,7 +300,7 @@ class Stages:
 
     # ---- after the commit -------------------------------------------------------------------------------------------
 
-    def push_outcome(self, changes: Changes, conflicts: list[Any], now: Instant) -> None:
+    def push_outcome(self, changes: Changes, conflicts: list[Any]) -> None:
         """Alerts and link changes go to the screens; conflicts are judged with the next batch."""
         for transition in changes.transitions:
             self.live.notify("alert", transition.alert.unit, {"alert": msgspec.to_builtins(transition.alert)})
@@ -306,16 +310,16 @@ class Stages:
         self._conflicts += [(conflict.unit, conflict.detail) for conflict in conflicts]
 
     def describe(self, unit: str) -> dict[str, Any]:
-        """The unit's state for a snapshot."""
+        """The unit's state for a snapshot, with the limits its values are held against."""
         lanes = self.admission.ledger.by_unit.get(unit, ())
-        return self.fleet.describe(unit, sum(lane.open_gaps for lane in lanes))
+        return {**self.fleet.describe(unit, sum(lane.open_gaps for lane in lanes)), "limits": LIMITS}
 
 
 def _without(record: Admitted, bad: dict[str, float]) -> Admitted:
     """The record with the implausible values left out of what rules and screens see; the payload stays as it came."""
     assert isinstance(record.body, Observation)
     values = {name: value for name, value in record.body.values.items() if name not in bad}
-    invalid = record.body.invalid | {name: "out-of-range" for name in bad}
+    invalid = record.body.invalid | dict.fromkeys(bad, "out-of-range")
     body = msgspec.structs.replace(record.body, values=values, invalid=invalid)
     return msgspec.structs.replace(record, body=body, flags=record.flags | RecordFlag.VALUE_REFUSED)
 

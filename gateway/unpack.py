@@ -1,4 +1,4 @@
-"""Log messages to typed ones: which unit and channel, and what the bytes say. Refusals carry the reason and the bytes."""
+"""Log messages to typed ones: which unit and channel, and what the bytes say. A refusal carries reason and bytes."""
 
 from typing import Final
 

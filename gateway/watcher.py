@@ -32,7 +32,7 @@ class Figures(msgspec.Struct):
     latencies: deque[float] = msgspec.field(default_factory=lambda: deque(maxlen=LATENCIES))
 
     def latency(self, quantile: float) -> float | None:
-        """Milliseconds from a frame's last sample (device clock, this machine) to its bytes here; None without frames."""
+        """Milliseconds from a frame's last sample (clock of this machine) to its bytes here; None without frames."""
         if not self.latencies:
             return None
         ordered = sorted(self.latencies)

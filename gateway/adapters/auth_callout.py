@@ -35,11 +35,11 @@ class Credential(msgspec.Struct, frozen=True):
 
 
 class AuthCallout:
-    """Answers the broker from the registry in memory. ``denied``: called with (unit, reason) for every refusal."""
+    """Answers the broker from the registry in memory. ``denied``: called for every refusal."""
 
     def __init__(
         self, account_seed: str, credentials: dict[str, Credential], clock: Callable[[], Instant],
-        denied: Callable[[str, str], None],
+        denied: Callable[[], None],
     ) -> None:  # fmt: skip
         self._key = nkeys.from_seed(account_seed.encode())
         self.credentials = credentials
@@ -60,7 +60,7 @@ class AuthCallout:
             answer["jwt"] = self._sign(self._user_claims(request["user_nkey"], self.credentials[unit].address))
         else:
             answer["error"] = reason
-            self._denied(unit, reason)
+            self._denied()
             log.warning("refused a connection", unit=unit, reason=reason, host=info.get("host"))
         claims = {"sub": request["user_nkey"], "aud": request["server_id"]["id"], "nats": answer}
         await message.respond(self._sign(claims).encode())

@@ -12,7 +12,6 @@ from gateway.admit import Duplicate
 from gateway.alerts.book import Transition
 from gateway.changes import Changes, LaneChange, Rejection
 from gateway.contract.digest import digest
-
 from gateway.failpoint import failpoint
 from gateway.fleet import Latest
 from gateway.ledger import Absence, Fate

@@ -118,7 +118,8 @@ def stored_digest(connection: Connection, lane_id: int, seq: int) -> int | None:
 
 def _digest(lane: Lane, payload: bytes) -> int | None:
     try:
-        return digest(_message(lane, payload))
+        message = wire.decode(lane.channel, payload)
+        return digest(message) if isinstance(message, Observation | Event | WaveFrame) else None
     except wire.WireError as error:
         _log.error("damaged-record", lane=lane.value, error=str(error))
         return None
@@ -132,11 +133,13 @@ def _digest_in(block: AnyRow, seq: int) -> int | None:
         return None
 
 
-def _message(lane: Lane, payload: bytes) -> wire.Numbered:
-    message = wire.decode(lane.channel, payload)
-    if not isinstance(message, Observation | Event | WaveFrame):
-        raise TypeError(f"a {lane} record cannot be a {type(message).__name__}")
-    return message
+def _messages(lane: Lane, found: Iterable[Stored]) -> Iterator[tuple[Stored, wire.Message]]:
+    """Records with what their payloads say; one that the disk has damaged is left out and logged."""
+    for one in found:
+        try:
+            yield one, wire.decode(lane.channel, one.payload)
+        except wire.WireError as error:
+            _log.error("damaged-record", lane_id=one.lane_id, seq=one.seq, error=str(error))
 
 
 # ---- numerics -------------------------------------------------------------------------------------------------------
@@ -189,12 +192,19 @@ def _signals(
     for block in blocks_of(connection, unit, Lane.OBS, start, end, device):
         inside = start <= block.start_at and block.end_at < end
         if inside and block.start_at // step == block.end_at // step:
-            signals = blocks.read_header(block.header).signals
-            yield from ((block.start_at, one) for one in signals if one.name == quantity)
+            yield from ((block.start_at, one) for one in _summary(block) if one.name == quantity)
         else:
             within = (one for one in opened(connection, block) if start <= one.event_at < end)
             yield from _single(_values(within, quantity), quantity)
     yield from _single(_values(unfolded(connection, unit, Lane.OBS, start, end, device), quantity), quantity)
+
+
+def _summary(block: AnyRow) -> list[blocks.Signal]:
+    try:
+        return blocks.read_header(block.header).signals
+    except blocks.BlockError as error:
+        _log.error("damaged-block", block=block.id, unit=block.unit, error=str(error))
+        return []
 
 
 def _single(values: Iterable[tuple[Instant, float]], quantity: str) -> Iterator[tuple[Instant, blocks.Signal]]:
@@ -202,8 +212,7 @@ def _single(values: Iterable[tuple[Instant, float]], quantity: str) -> Iterator[
 
 
 def _values(found: Iterable[Stored], quantity: str) -> Iterator[tuple[Instant, float]]:
-    for one in found:
-        message = _message(Lane.OBS, one.payload)
+    for one, message in _messages(Lane.OBS, found):
         value = message.values.get(quantity) if isinstance(message, Observation) else None
         if value is not None and blocks.plausible(quantity, value):
             yield one.event_at, value
@@ -260,8 +269,7 @@ def waveform(
 
 
 def _pieces(found: Iterable[Stored], start: Instant, end: Instant, wanted: Sequence[str] | None) -> Iterator[_Piece]:
-    for one in found:
-        frame = _message(Lane.WAVE, one.payload)
+    for one, frame in _messages(Lane.WAVE, found):
         if not isinstance(frame, WaveFrame):
             continue
         first = max(0, _ceil((start - one.event_at) * frame.fs / 1e6))
@@ -310,8 +318,7 @@ def recent_frames(connection: Connection, unit: str, since: Instant) -> list[byt
 def events(connection: Connection, unit: str, start: Instant, end: Instant) -> list[dict[str, Any]]:
     """What happened in ``start <= at < end``, oldest first: at, received_at, device, name, details, late."""
     found = []
-    for one in records(connection, unit, Lane.EVENT, start, end):
-        message = _message(Lane.EVENT, one.payload)
+    for one, message in _messages(Lane.EVENT, records(connection, unit, Lane.EVENT, start, end)):
         if isinstance(message, Event):
             found.append(
                 {

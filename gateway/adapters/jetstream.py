@@ -259,10 +259,11 @@ class Inbox:
                     self._stream_created, self._next = info["created"], 1
                 self._check_loss(int(info["state"]["first_seq"]), int(info["state"]["last_seq"]))
                 await self._open_reader(self._next)
-                return
             except (OSError, nats.errors.Error, TimeoutError, JetStreamError) as error:
                 log.warning("broker not ready", error=repr(error))
                 await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
 
 
 async def _log_error(error: Exception) -> None:

@@ -1,5 +1,7 @@
 """Prometheus metrics of the gateway. No label carries a name or an id of a person; units are not labels either."""
 
+from collections import Counter as Counts
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.changes import Changes
@@ -15,18 +17,38 @@ class Metrics:
     """What ops staff watch; docs/operations.md says what each means and what to do."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.lag = Gauge("lastmile_ingest_lag_seconds", "Now less the log time of the newest committed message", registry=registry)
-        self.batch = Histogram("lastmile_batch_messages", "Messages a commit", buckets=(1, 2, 5, 10, 50, 100, 500, 1e3, 5e3, 2e4), registry=registry)
-        self.commit = Histogram("lastmile_commit_seconds", "Time of one commit, fsync included", buckets=_FAST, registry=registry)
+        self.lag = Gauge(
+            "lastmile_ingest_lag_seconds", "Now less the log time of the newest committed message", registry=registry
+        )
+        self.batch = Histogram(
+            "lastmile_batch_messages",
+            "Messages a commit",
+            buckets=(1, 2, 5, 10, 50, 100, 500, 1e3, 5e3, 2e4),
+            registry=registry,
+        )
+        self.commit = Histogram(
+            "lastmile_commit_seconds", "Time of one commit, fsync included", buckets=_FAST, registry=registry
+        )
         self.records = Counter("lastmile_records_total", "Records committed", ["lane"], registry=registry)
         self.duplicates = Counter("lastmile_duplicates_total", "Numbers that came again", registry=registry)
         self.late = Counter("lastmile_late_records_total", "Records marked late", registry=registry)
         self.rejects = Counter("lastmile_rejects_total", "Refused input", ["reason"], registry=registry)
-        self.refused_connections = Counter("lastmile_refused_connections_total", "Connects the broker refused", registry=registry)
-        self.commit_failures = Counter("lastmile_commit_failures_total", "Commits that had to be tried again", registry=registry)
-        self.alert_latency = Histogram("lastmile_alert_latency_seconds", "From the log's time of a reading to the alert on the feed", buckets=_FAST, registry=registry)
+        self.refused_connections = Counter(
+            "lastmile_refused_connections_total", "Connects the broker refused", registry=registry
+        )
+        self.commit_failures = Counter(
+            "lastmile_commit_failures_total", "Commits that had to be tried again", registry=registry
+        )
+        self.alert_latency = Histogram(
+            "lastmile_alert_latency_seconds",
+            "From the log's time of a reading to the alert on the feed",
+            buckets=_FAST,
+            registry=registry,
+        )
         self.alerts_open = Gauge("lastmile_alerts_open", "Alerts firing or acknowledged", registry=registry)
-        self.outbox = Gauge("lastmile_outbox_records", "Records waiting on agents, as their last hellos say", registry=registry)
+        self.outbox = Gauge(
+            "lastmile_outbox_records", "Records waiting on agents, as their last hellos say", registry=registry
+        )
         self.gaps = Gauge("lastmile_gaps_open", "Ranges of numbers still wanted", registry=registry)
         self.online = Gauge("lastmile_units_online", "Units whose link is up", registry=registry)
 
@@ -37,10 +59,7 @@ class Metrics:
             self.commit.observe(commit_seconds)
         if changes.position is not None:
             self.lag.set(max(0, now - changes.position.logged_at) / 1e6)
-        counts: dict[str, int] = {}
-        for record in changes.records:
-            counts[record.lane.lane] = counts.get(record.lane.lane, 0) + 1
-        for lane, count in counts.items():
+        for lane, count in Counts(record.lane.lane for record in changes.records).items():
             self.records.labels(lane).inc(count)
         self.late.inc(sum(1 for record in changes.records if record.flags & RecordFlag.LATE))
         self.duplicates.inc(len(changes.duplicates))

@@ -8,6 +8,7 @@ nats-py spends about 10 us a message on objects a batch reader does not need; th
 
 import asyncio
 import json
+import re
 from functools import lru_cache
 from typing import Any, Final, cast
 
@@ -19,10 +20,12 @@ REFILL_AT: Final = PULL_BATCH // 2
 EXPIRES_NS: Final = 30_000_000_000
 HEARTBEAT_NS: Final = 2_000_000_000
 _STATUS_END: Final = (b"404", b"408", b"409")  # the pull request is over
+# MSG subject sid $JS.ACK.stream.consumer.delivered.sequence.delivery.timestamp.pending size
+_DELIVERY: Final = re.compile(rb"MSG ([^ ]+) \d+ \$JS\.ACK\.[^.]+\.[^.]+\.\d+\.(\d+)\.\d+\.(\d+)\.(\d+) (\d+)\r\n")
 
 
 class NatsReader(asyncio.Protocol):
-    """One connection, one subscription. ``drain`` hands over what has arrived; ``arrived`` is set when there is some."""
+    """One connection, one subscription. ``drain`` hands over what has come; ``arrived`` is set when there is some."""
 
     def __init__(self, user: str, password: str, next_subject: str) -> None:
         self._user, self._password = user, password
@@ -79,7 +82,7 @@ class NatsReader(asyncio.Protocol):
         self.heard_at = asyncio.get_running_loop().time()
         buffer = self._buffer + data if self._buffer else data
         at, end = 0, len(buffer)
-        while at < end:
+        while (at := self._deliveries(buffer, at)) < end:
             line_end = buffer.find(b"\r\n", at)
             if line_end < 0:
                 break
@@ -94,6 +97,21 @@ class NatsReader(asyncio.Protocol):
         self._buffer = buffer[at:]
         if self._messages:
             self.arrived.set()
+
+    def _deliveries(self, buffer: bytes, at: int) -> int:
+        """Reads the messages without headers that stand at ``at``, one behind the other; the offset after them."""
+        end, match, take = len(buffer), _DELIVERY.match, self._messages.append
+        while (found := match(buffer, at)) is not None:
+            subject, sequence, timestamp, pending, size = found.groups()
+            start = found.end()
+            after = start + int(size) + 2
+            if after > end:
+                break
+            take(LogMessage(int(sequence), int(timestamp) // 1000, published(subject), buffer[start : after - 2]))
+            self._wanted -= 1
+            self.pending = int(pending)
+            at = after
+        return at
 
     def _message(self, buffer: bytes, at: int, line_end: int) -> int:
         """Reads one message; the offset after it, or -1 when it has not arrived whole."""

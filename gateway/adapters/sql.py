@@ -40,7 +40,7 @@ def connect(path: Path, *, readonly: bool = False) -> Engine:
 
 
 class Database:
-    """Owns the writer thread: jobs run one after another, each in its own transaction, fsynced when its future is done."""
+    """Owns the writer thread: jobs run one by one, each in its own transaction, fsynced when its future is done."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine

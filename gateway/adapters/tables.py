@@ -137,7 +137,7 @@ block = Table(  # a closed window of one lane and device, folded; opens bit-exac
     Column("start_at", Time, nullable=False),  # event_at of the first ...
     Column("end_at", Time, nullable=False),  # ... and the end of the last
     Column("codec", String(16), nullable=False),
-    Column("header", LargeBinary, nullable=False),  # MessagePack: per signal n, min, max, sum; per record seq, times, crc
+    Column("header", LargeBinary, nullable=False),  # MessagePack: n, min, max, sum of each signal; numbers, times
     Column("data", LargeBinary, nullable=False),
     Index("block_by_time", "unit", "lane", "start_at"),
     Index("block_by_seq", "lane_id", "first_seq"),

@@ -1,4 +1,4 @@
-"""An alert and the table of its moves (words of IEEE 11073 and Alertmanager). A half-elapsed "for" is not yet an alert."""
+"""An alert and the table of its moves (words of IEEE 11073 and Alertmanager). A half-elapsed "for" is none yet."""
 
 from enum import StrEnum
 from typing import Final

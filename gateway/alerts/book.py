@@ -72,9 +72,7 @@ class AlertBook:
         self._keys[alert.id] = (alert.subject, alert.rule)
         return Transition(alert, Move.RAISE, now, None, {**finding.details, "value": finding.value})
 
-    def _move(
-        self, alert: Alert, move: Move, now: Instant, actor: str | None, details: dict[str, Any]
-    ) -> Transition:
+    def _move(self, alert: Alert, move: Move, now: Instant, actor: str | None, details: dict[str, Any]) -> Transition:
         state = next_state(alert.state, move)
         changes: dict[str, Any] = {"state": state, "updated_at": now}
         if move is Move.ACKNOWLEDGE:

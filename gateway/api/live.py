@@ -29,6 +29,7 @@ TAIL_US: Final = 1_000_000  # frames this young are remembered: the database may
 TAIL_FRAMES: Final = 16_384
 SNAPSHOT_US: Final = 100_000  # screens that come back together share one snapshot
 EVERY_UNIT: Final = "*"
+RESUME_US: Final = 60_000_000  # after the last screen has left, observations are still kept for its return
 
 CLOSE_SIGNED_OUT: Final = 4401
 CLOSE_TOO_SLOW: Final = 4408
@@ -186,6 +187,7 @@ class LiveHub:
         self._by_wave: dict[str, set[Screen]] = {}
         self._snapshots: dict[tuple[Any, ...], str] = {}
         self._snapshots_of = (0, 0)  # feed id and time of what is in there
+        self._left_at = -RESUME_US  # when the last screen left
         self._gauge = Gauge("lastmile_live_screens", "Screens watching the live feed", registry=metrics)
         self._lost = Counter(
             "lastmile_live_dropped_frames_total", "Waveform frames that slow screens lost", registry=metrics
@@ -221,6 +223,11 @@ class LiveHub:
             if screen.wants(unit) and self.may_see(screen.actor, unit):
                 screen.add_text(message.text(screen.sight))
 
+    @property
+    def watched(self) -> bool:
+        """Whether a screen is open, or was within ``RESUME_US``; if not, values may be left out of the history."""
+        return bool(self._screens) or self._clock() - self._left_at < RESUME_US
+
     # ---- from the sockets --------------------------------------------------------------------------------------------
     def may_see(self, actor: Actor, unit: str) -> bool:
         """Whether ``unit`` stands at one of the actor's sites."""
@@ -229,6 +236,9 @@ class LiveHub:
 
     def open(self, actor: Actor) -> Screen:
         """A new screen, not subscribed to anything yet."""
+        if not self.watched:  # the history has holes: whoever resumes from before gets a snapshot
+            self._history.clear()
+            self._last_id += 1
         screen = Screen(actor)
         self._screens.add(screen)
         self._gauge.set(len(self._screens))
@@ -237,6 +247,7 @@ class LiveHub:
     def leave(self, screen: Screen) -> None:
         """Forgets a screen."""
         self._screens.discard(screen)
+        self._left_at = self._clock()
         self._watch(screen, frozenset())
         self._gauge.set(len(self._screens))
 

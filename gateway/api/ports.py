@@ -78,7 +78,7 @@ class Snapshot:
     alerts: Sequence[dict[str, Any]]
 
 
-class IllegalTransition(Exception):  # noqa: N818 - a refusal of the alert book, not a fault
+class IllegalTransition(Exception):
     """The alert cannot do this in its present state."""
 
     def __init__(self, state: str) -> None:
@@ -86,7 +86,7 @@ class IllegalTransition(Exception):  # noqa: N818 - a refusal of the alert book,
         self.state = state
 
 
-class AlertNotFound(Exception):  # noqa: N818 - see above
+class AlertNotFound(Exception):
     """No alert has this id."""
 
 

@@ -86,19 +86,19 @@ def not_found(what: str) -> ProblemError:
 
 
 async def _on_problem(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ProblemError)  # noqa: S101 - narrows the type; registered for this class only
+    assert isinstance(error, ProblemError)
     return problem(error.status, error.reason, error.detail, error.headers)
 
 
 async def _on_http(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - see above
+    assert isinstance(error, HTTPException)
     reason = _BY_STATUS.get(error.status_code, Reason.BAD_REQUEST)
     headers = dict(error.headers) if error.headers else None
     return problem(error.status_code, reason, str(error.detail), headers)
 
 
 async def _on_validation(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - see above
+    assert isinstance(error, RequestValidationError)
     # the input itself is left out: it may hold a password
     errors = [
         {"where": [str(part) for part in e["loc"]], "message": e["msg"], "code": e["type"]} for e in error.errors()

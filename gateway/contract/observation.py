@@ -9,7 +9,7 @@ from gateway.contract.envelope import Epoch, Instant, Record
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
-class Observation(Record, frozen=True, kw_only=True, omit_defaults=True):
+class Observation(Record, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What one device measured at one instant: quantity name to value in that quantity's unit (see quantity.py).
 
     A quantity the device has but cannot measure now is ``null`` (never 0); ``invalid`` says why, per quantity.
@@ -19,7 +19,7 @@ class Observation(Record, frozen=True, kw_only=True, omit_defaults=True):
     invalid: dict[Name, Name] = {}
 
 
-class Event(Record, frozen=True, kw_only=True, omit_defaults=True):
+class Event(Record, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Something that happened: ``name`` is a word of the device's profile (boarded, lead-off, shed ...)."""
 
     name: Name

@@ -10,7 +10,7 @@ MAX_LEADS = 32
 MAX_SAMPLES = 100_000
 
 
-class WaveFrame(Record, frozen=True, kw_only=True, omit_defaults=True):
+class WaveFrame(Record, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """``len(leads)`` signals sampled together.
 
     ``samples``: int16 little-endian, lead after lead, each ``n`` long: shape (len(leads), n).

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.contract.envelope import Ack, Hello, Record
+from gateway.contract.envelope import Ack, Hello, Record, bad_id
 from gateway.contract.observation import Command, Event, Observation, Reply
 from gateway.contract.quantity import LEADS, QUANTITIES
 from gateway.contract.topic import Channel
@@ -82,7 +82,7 @@ def decode(channel: Channel, payload: bytes) -> Message:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(WireReason.SYNTAX, str(error)) from error
     if isinstance(message, Record):
-        _check_vocabulary(message)
+        _check_record(message)
     return message
 
 
@@ -95,16 +95,19 @@ def decode_envelope(channel: Channel, payload: bytes) -> Record | None:
     if decoder is None or len(payload) > MAX_MESSAGE_BYTES:
         return None
     try:
-        return decoder.decode(payload)
+        envelope = decoder.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+    return envelope if bad_id(envelope.epoch, envelope.device) is None else None
 
 
-def _check_vocabulary(message: Record) -> None:
+def _check_record(message: Record) -> None:
+    """What the decoder leaves to us: the two ids, and words of the vocabulary."""
+    if (why := bad_id(message.epoch, message.device)) is not None:
+        raise WireError(WireReason.SCHEMA, why)
     if isinstance(message, Observation):
-        for name in message.values:
-            if name not in QUANTITIES:
-                raise WireError(WireReason.UNKNOWN_QUANTITY, name)
+        if not message.values.keys() <= QUANTITIES.keys():
+            raise WireError(WireReason.UNKNOWN_QUANTITY, min(message.values.keys() - QUANTITIES.keys()))
     elif isinstance(message, WaveFrame):
         _check_samples(message)
 

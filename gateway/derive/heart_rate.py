@@ -18,7 +18,9 @@ WINDOW_SECONDS: Final = 8.0
 MINIMUM_SECONDS: Final = 4.0
 QRS_FLOOR_MV: Final = 0.15  # smaller deflections are not beats (AACN, Bedside ECG alarm management)
 SNAP_SECONDS: Final = 0.15  # a detection may lie so far from its R peak (EC57 match window)
-SMALLEST_OF_TALLEST: Final = 0.2  # beats of one window differ less than this; ectopic beats may be several times as tall
+SMALLEST_OF_TALLEST: Final = (
+    0.2  # beats of one window differ less than this; ectopic beats may be several times as tall
+)
 LEAD_PREFERENCE: Final = ("II", "MLII", "I", "V5", "V2", "V1", "V4", "V3", "V6", "ECG", "III", "aVF", "aVL", "aVR")
 
 
@@ -93,8 +95,10 @@ def confirm(
     """
     reach = int(SNAP_SECONDS * fs)
     distance = np.abs(signal - np.median(signal))
-    peaks = np.unique([max(0, at - reach) + int(distance[max(0, at - reach) : at + reach + 1].argmax()) for at in beats])
-    heights = np.array([np.ptp(signal[max(0, at - reach) : at + reach + 1]) for at in peaks])
+    peaks = np.unique(
+        [max(0, at - reach) + int(distance[max(0, at - reach) : at + reach + 1].argmax()) for at in beats.tolist()]
+    )
+    heights = np.array([np.ptp(signal[max(0, at - reach) : at + reach + 1]) for at in peaks.tolist()])
     if heights.size == 0:
         return beats[:0]
     return peaks[heights >= max(floor, SMALLEST_OF_TALLEST * float(heights.max()))].astype(np.int64)

@@ -1,5 +1,7 @@
 """Missing data becomes a technical finding: silence never looks like health. Processing time, given as an argument."""
 
+from collections.abc import Iterable
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -25,6 +27,7 @@ class Silence(msgspec.Struct, frozen=True):
     since: Instant
 
 
+@cache
 def allowed_silence(channel: str) -> int:
     """How long a channel may say nothing, us: three expected intervals, at least ten seconds; 0 = for ever."""
     if channel.startswith(WAVE_PREFIX):
@@ -65,6 +68,12 @@ class SilenceWatch:
         """A channel said something (a value, or honestly that it cannot measure)."""
         self._channels[unit, device, channel] = at
 
+    def hear_all(self, unit: str, device: str, channels: Iterable[str], at: Instant) -> None:
+        """Several channels of one device did."""
+        heard = self._channels
+        for channel in channels:
+            heard[unit, device, channel] = at
+
     def forget(self, unit: str) -> None:
         """A unit left the registry."""
         self._units.pop(unit, None)
@@ -73,17 +82,18 @@ class SilenceWatch:
     def check(self, now: Instant) -> list[Silence]:
         """What has changed: channels and units that fell silent or speak again."""
         changes = [self._judge((unit, None, None), at, now, LINK_SILENCE) for unit, at in self._units.items()]
-        for (unit, device, channel), at in self._channels.items():
+        for key, at in self._channels.items():
+            unit, device, channel = key
             limit = allowed_silence(channel)
+            if now - at < limit and key not in self._silent:
+                continue  # nearly all of them, nearly always
             heard = self._units.get(unit, 0)
             # A dead link says nothing about the sensor behind it: its channels keep their last judgement.
             if limit and (now - heard < LINK_SUSPECT or now - at < limit):
                 changes.append(self._judge((unit, device, channel), at, now, limit))
         return [change for change in changes if change is not None]
 
-    def _judge(
-        self, key: tuple[str, str | None, str | None], at: Instant, now: Instant, limit: int
-    ) -> Silence | None:
+    def _judge(self, key: tuple[str, str | None, str | None], at: Instant, now: Instant, limit: int) -> Silence | None:
         silent = now - at >= limit
         if silent == (key in self._silent):
             return None

@@ -73,7 +73,12 @@ _ROWS: Final = (
 )  # fmt: skip
 
 CATALOGUE: Final[dict[str, Row]] = {row.code: row for row in _ROWS}
+_SIDE: Final = {Direction.ABOVE: "high", Direction.BELOW: "low"}
 THRESHOLDS: Final[dict[str, tuple[Row, ...]]] = {
     quantity: tuple(row for row in _ROWS if row.threshold and row.threshold.quantity == quantity)
     for quantity in {row.threshold.quantity for row in _ROWS if row.threshold}
+}
+LIMITS: Final[dict[str, dict[str, float]]] = {
+    quantity: {_SIDE[row.threshold.direction]: row.threshold.limit for row in rows if row.threshold}
+    for quantity, rows in THRESHOLDS.items()
 }

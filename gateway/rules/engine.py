@@ -4,7 +4,7 @@ from typing import Final
 
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import QUANTITIES, SECOND
-from gateway.rules.catalogue import CATALOGUE
+from gateway.rules.catalogue import CATALOGUE, THRESHOLDS
 from gateway.rules.hold import Edge
 from gateway.rules.threshold import Finding, Thresholds
 
@@ -20,10 +20,19 @@ class Rules:
         self._own_value_at: dict[tuple[str, str], Instant] = {}
 
     def value(
-        self, unit: str, device: str, quantity: str, value: float, at: Instant, age: int, *, derived: bool, simulated: bool
+        self,
+        unit: str,
+        device: str,
+        quantity: str,
+        value: float,
+        at: Instant,
+        age: int,
+        *,
+        derived: bool,
+        simulated: bool,
     ) -> list[Finding]:
         """One plausible value. ``age``: received - event time, us; past the clinical validity it does not page."""
-        if age > QUANTITIES[quantity].clinical_validity:
+        if quantity not in THRESHOLDS or age > QUANTITIES[quantity].clinical_validity:
             return []
         key = (unit, quantity)
         if not derived:
@@ -48,7 +57,14 @@ class Rules:
         return Finding(CATALOGUE[code], edge, subject, unit, None, at, details={"why": detail}, simulated=simulated)
 
     def silence(
-        self, unit: str, device: str | None, channel: str | None, silent: bool, now: Instant, since: Instant, simulated: bool
+        self,
+        unit: str,
+        device: str | None,
+        channel: str | None,
+        silent: bool,
+        now: Instant,
+        since: Instant,
+        simulated: bool,
     ) -> Finding:
         """A unit or one channel of a device fell silent, or speaks again."""
         edge = Edge.RAISE if silent else Edge.CLEAR
@@ -56,4 +72,6 @@ class Rules:
             row, subject = CATALOGUE["link-lost"], f"unit/{unit}"
         else:
             row, subject = CATALOGUE["signal-missing"], f"channel/{unit}/{device}/{channel}"
-        return Finding(row, edge, subject, unit, device, now, details={"channel": channel, "since": since}, simulated=simulated)
+        return Finding(
+            row, edge, subject, unit, device, now, details={"channel": channel, "since": since}, simulated=simulated
+        )

@@ -16,7 +16,7 @@ class Edge(Enum):
     CLEAR = 2
 
 
-class Hold(msgspec.Struct, frozen=True):
+class Hold(msgspec.Struct, frozen=True, gc=False):
     """State of one (subject, rule): ``since`` when breaching (or, while firing, clearing) began."""
 
     firing: bool = False

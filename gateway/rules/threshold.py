@@ -1,12 +1,14 @@
 """Values against the catalogue's limits."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from gateway.contract.envelope import Instant
 from gateway.rules.catalogue import THRESHOLDS, Row
 from gateway.rules.hold import Edge, Hold, hold
+
+_IDLE: Final = Hold()
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -31,14 +33,20 @@ class Thresholds:
         self.holds: dict[tuple[str, str], Hold] = {}
         self.dirty: set[tuple[str, str]] = set()
 
-    def evaluate(self, unit: str, device: str, quantity: str, value: float, at: Instant, simulated: bool) -> list[Finding]:
+    def evaluate(
+        self, unit: str, device: str, quantity: str, value: float, at: Instant, simulated: bool
+    ) -> list[Finding]:
         """The edges one value makes for the unit it speaks of."""
         rows = THRESHOLDS.get(quantity)
         if rows is None:
             return []
         subject = f"unit/{unit}"
-        findings = (self._evaluate_row(row, subject, unit, device, value, at, simulated) for row in rows)
-        return [finding for finding in findings if finding is not None]
+        findings = []
+        for row in rows:
+            finding = self._evaluate_row(row, subject, unit, device, value, at, simulated)
+            if finding is not None:
+                findings.append(finding)
+        return findings
 
     def _evaluate_row(
         self, row: Row, subject: str, unit: str, device: str, value: float, at: Instant, simulated: bool
@@ -46,7 +54,10 @@ class Thresholds:
         threshold = row.threshold
         assert threshold is not None
         key = (subject, row.code)
-        before = self.holds.get(key, Hold())
+        before = self.holds.get(key, _IDLE)
+        if before.since is None and not before.firing and at >= before.last_at and not threshold.breached(value):
+            self.holds[key] = Hold(last_at=at)  # nearly every value, nearly always
+            return None
         after, edge = hold(
             before,
             breached=threshold.breached(value),
@@ -56,7 +67,7 @@ class Thresholds:
             clear_for=threshold.clear_for,
         )
         self.holds[key] = after
-        if (after.firing, after.since) != (before.firing, before.since):
+        if after.since != before.since or after.firing is not before.firing:
             self.dirty.add(key)
         if edge is None:
             return None

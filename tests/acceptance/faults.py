@@ -30,7 +30,7 @@ def seconds(full: float, least: float = 5.0) -> float:
     return full if FULL else max(least, full / 10)
 
 
-# ---- looking into files ------------------------------------------------------------------------------------------------
+# ---- looking into files ----------------------------------------------------------------------------------------------
 def query(path: Path, statement: str, *values: object) -> list[tuple[Any, ...]]:
     """Rows of an SQLite file that somebody else writes."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as database:
@@ -73,7 +73,7 @@ def outbox_depth(vehicle: Vehicle) -> int:
     return depth
 
 
-# ---- coming to rest ----------------------------------------------------------------------------------------------------
+# ---- coming to rest --------------------------------------------------------------------------------------------------
 def alerts(stack: Stack, rule: str, which: str = "open") -> list[dict[str, Any]]:
     """Alerts of one rule as a doctor gets them."""
     with stack.api("doctor") as api:
@@ -102,7 +102,8 @@ def gaps(stack: Stack) -> list[tuple[Any, ...]]:
     """Open gaps: unit, epoch, lane, first, last."""
     return in_database(
         stack,
-        "SELECT lane.unit, lane.epoch, lane.lane, gap.first, gap.last, lane.next FROM gap JOIN lane ON lane.id = gap.lane_id"
+        "SELECT lane.unit, lane.epoch, lane.lane, gap.first, gap.last, lane.next"
+        " FROM gap JOIN lane ON lane.id = gap.lane_id"
         " WHERE healed_at IS NULL AND lost_at IS NULL AND shed_at IS NULL",
     )
 
@@ -117,7 +118,7 @@ def at_rest(stack: Stack, *units: str, timeout: float = 90.0) -> None:
         vehicle.agent.terminate()
 
 
-# ---- proof ---------------------------------------------------------------------------------------------------------------
+# ---- proof -----------------------------------------------------------------------------------------------------------
 class Proof:
     """One test's account: what was broken how often, and what the audit counted afterwards."""
 

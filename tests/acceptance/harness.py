@@ -29,7 +29,7 @@ DEVICES = (
     "gnss",
     "crew",
 )  # of the ambulance profile; the simulator listens on consecutive ports in this order
-START = 15.0  # s a process may need to be ready on a busy machine
+START = 60.0  # s a process may need to be ready on a busy machine
 
 
 def free_port(run: int = 1) -> int:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import psutil
 
@@ -25,7 +25,9 @@ class EndedError(RuntimeError):
     """A process that should run has ended; waiting longer is useless. The message holds the end of its log."""
 
 
-def eventually(look: Callable[[], Result | None], what: str = "", timeout: float = 10.0, every: float = 0.05) -> Result:
+def eventually(
+    look: Callable[[], Result | Literal[False] | None], what: str = "", timeout: float = 10.0, every: float = 0.05
+) -> Result:
     """The first truthy answer of ``look``, asked every ``every`` seconds.
 
     An AssertionError or OSError raised by ``look`` counts as "not yet" (a port that refuses, a file not yet there).

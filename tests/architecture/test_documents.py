@@ -44,6 +44,11 @@ def test_every_failpoint_of_the_path_has_its_row() -> None:
     assert first_cells((DOCS / "data-path.md").read_text()) == named
 
 
+def test_every_crash_point_names_a_test_that_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)", (DOCS / "data-path.md").read_text()))
+    assert named <= set(re.findall(r"def (test_\w+)\(", code("tests")))
+
+
 def test_every_metric_is_explained() -> None:
     text = code("gateway")
     counters = set(re.findall(r'Counter\(\s*"(lastmile_\w+)"', text))

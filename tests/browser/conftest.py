@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.feed_server import PASSWORDS, STATIC, FeedServer, running
+from tests.browser.feed_routes import PASSWORDS, STATIC
+from tests.browser.feed_server import FeedServer, running
 
 DESK = (1366, 768)
 Open = Callable[..., Page]

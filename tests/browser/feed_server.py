@@ -8,33 +8,23 @@ Run it for development with ``python -m tests.browser.feed_server --port 8080 --
 import argparse
 import asyncio
 import contextlib
-import secrets
+import sys
 import threading
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
-from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi import WebSocket, WebSocketDisconnect
+from fastapi.responses import JSONResponse
 
-from tests.browser.signals import ECG_FS, ECG_SAMPLES, PLETH_FS, PLETH_SAMPLES, FrameSource
-from tests.browser.world import SECOND, Alert, Unit, example_units
+from tests.browser.feed_routes import application
+from tests.browser.signals import FrameSource
+from tests.browser.world import SECOND, Alert, Unit, example_units, now_us
 
-STATIC: Final = Path(__file__).parents[2] / "gateway" / "api" / "static"
 FRAME: Final = 0.2  # s
 RECENT_FRAMES: Final = 50  # 10 s
 HISTORY_BEATS: Final = 60
-CSP: Final = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'"
-PASSWORDS: Final = {"demo": "demo", "dr.li": "li", "dr.wang": "wang", "guest": "guest"}
-ROLES: Final = {"guest": "dispatcher"}
-
-
-def now_us() -> int:
-    """The stand-in's clock."""
-    return time.time_ns() // 1000
 
 
 @dataclass(eq=False)
@@ -71,7 +61,7 @@ class FeedServer:
         self._screens: set[Screen] = set()
         self.beats = HISTORY_BEATS
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.app = _app(self)
+        self.app = application(self)
 
     # ---- what tests do -----------------------------------------------------------------------------------------------
     def do(self, act: Callable[[], None]) -> None:
@@ -79,7 +69,12 @@ class FeedServer:
         loop = self._loop
         assert loop is not None
         done = threading.Event()
-        loop.call_soon_threadsafe(lambda: (act(), done.set()))
+
+        def run() -> None:
+            act()
+            done.set()
+
+        loop.call_soon_threadsafe(run)
         assert done.wait(5), "the feed server hangs"
 
     def raise_alert(self, alert: Alert) -> None:
@@ -221,107 +216,6 @@ async def _drain(screen: Screen) -> None:
             await screen.socket.send_bytes(item)
 
 
-def problem(status: int, reason: str, detail: str) -> Response:
-    """RFC 9457."""
-    body = {"type": f"urn:lastmile:problem:{reason}", "title": reason, "status": status, "detail": detail}
-    return JSONResponse({**body, "reason": reason}, status, media_type="application/problem+json")
-
-
-def _app(world: FeedServer) -> FastAPI:
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> Any:
-        pump = asyncio.create_task(world.pump())
-        yield
-        pump.cancel()
-
-    app = FastAPI(lifespan=lifespan, openapi_url=None)
-
-    @app.middleware("http")
-    async def gate(request: Request, follow: Callable[[Request], Awaitable[Response]]) -> Response:
-        if world.cut:
-            return problem(503, "cut", "the link is cut")
-        response = await follow(request)
-        response.headers["Content-Security-Policy"] = CSP
-        return response
-
-    _session_routes(app, world)
-    _data_routes(app, world)
-    return app
-
-
-def _session_routes(app: FastAPI, world: FeedServer) -> None:
-    def who(cookies: dict[str, str]) -> str | None:
-        return world.sessions.get(cookies.get("lastmile_session", ""))
-
-    def state(name: str) -> dict[str, Any]:
-        return {"username": name, "role": ROLES.get(name, "doctor"), "sites": ["city"], "demo": world.demo}
-
-    @app.get("/api/v1/about")
-    def about() -> dict[str, Any]:
-        login = {"username": "demo", "password": "demo"} if world.demo else None
-        return {"version": "0.1.0", "demo": world.demo, "demo_login": login}
-
-    @app.post("/api/v1/session")
-    async def sign_in(request: Request) -> Response:
-        body = await request.json()
-        if PASSWORDS.get(body["username"]) != body["password"]:
-            return problem(401, "bad-credentials", "user name and password do not fit")
-        token = secrets.token_hex(8)
-        world.sessions[token] = body["username"]
-        response = JSONResponse(state(body["username"]))
-        response.set_cookie("lastmile_session", token, httponly=True, samesite="strict")
-        return response
-
-    @app.get("/api/v1/session")
-    def session(request: Request) -> Response:
-        name = who(request.cookies)
-        return problem(401, "not-signed-in", "sign in") if name is None else JSONResponse(state(name))
-
-    @app.delete("/api/v1/session")
-    def sign_out(request: Request) -> Response:
-        world.sessions.pop(request.cookies.get("lastmile_session", ""), None)
-        return Response(status_code=204)
-
-    @app.post("/api/v1/alerts/{alert}/acknowledge")
-    async def acknowledge(alert: str, request: Request) -> Response:
-        name = who(request.cookies)
-        if name is None:
-            return problem(401, "not-signed-in", "sign in")
-        if world.refuse is not None:
-            return problem(*world.refuse)
-        found = world.alerts[alert]
-        if found["state"] not in {"firing", "latched"}:
-            return problem(409, "illegal-transition", f"the alert is {found['state']}")
-        at = now_us()
-        found.update(state="acknowledged", acknowledged_at=at, acknowledged_by=name, updated_at=at)
-        world.acknowledged.append((alert, name))
-        world.notify({"type": "alert", "alert": found})
-        return JSONResponse(found)
-
-    @app.websocket("/api/v1/live")
-    async def live(socket: WebSocket) -> None:
-        if world.cut or who(socket.cookies) is None:
-            await socket.close(4401)
-        else:
-            await world.serve_screen(socket)
-
-
-def _data_routes(app: FastAPI, world: FeedServer) -> None:
-    @app.get("/api/v1/units/{unit}/series")
-    def series(unit: str, request: Request) -> dict[str, Any]:
-        query = request.query_params
-        first, to, step = int(query["from"]), int(query["to"]), int(query["step"])
-        points = world.units[unit].trend(query["quantity"], first, to, step)
-        return {"quantity": query["quantity"], "unit": "", "step": step, "points": points}
-
-    @app.get("/{path:path}")
-    def page(path: str) -> Response:
-        file = STATIC / path
-        if path.startswith("api/"):
-            return problem(404, "not-found", path)
-        return FileResponse(file if path and file.is_file() else STATIC / "index.html")
-
-
 @contextlib.contextmanager
 def running(world: FeedServer, port: int = 0) -> Iterator[str]:
     """Serves ``world`` on a thread; gives its address."""
@@ -353,11 +247,9 @@ def main() -> None:
     parser.add_argument("--units", type=int, default=3)
     options = parser.parse_args()
     with running(FeedServer(options.units), options.port) as url, contextlib.suppress(KeyboardInterrupt):
-        print(url)
+        sys.stdout.write(f"{url}\n")
         threading.Event().wait()
 
 
 if __name__ == "__main__":
     main()
-
-__all__ = ["ECG_FS", "ECG_SAMPLES", "PLETH_FS", "PLETH_SAMPLES", "SECOND", "FeedServer", "running"]

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, Serve
-from tests.browser.feed_server import FeedServer, now_us
-from tests.browser.world import SECOND, alert
+from tests.browser.feed_server import FeedServer
+from tests.browser.world import SECOND, alert, now_us
 
 pytestmark = pytest.mark.server("chromium")
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from gateway.contract.quantity import LEADS, QUANTITIES
 
 APP = Path(__file__).parents[2] / "dashboards" / "live"
-ROW = re.compile(r'^  "?([a-z0-9-]+)"?: \{ unit: "([^"]+)", shown: .*expectedInterval: ([^ ]+(?: \* MINUTE)?) \},$', re.M)
+ROW = re.compile(
+    r'^  "?([a-z0-9-]+)"?: \{ unit: "([^"]+)", shown: .*expectedInterval: ([^ ]+(?: \* MINUTE)?) \},$', re.MULTILINE
+)
 SECOND = 1_000_000
 
 
 def _interval(text: str) -> int:
-    return SECOND if text == "SECOND" else int(text.split()[0]) * 60 * SECOND
+    return SECOND if text == "SECOND" else int(text.split(maxsplit=1)[0]) * 60 * SECOND
 
 
 def test_quantities_are_those_of_the_contract() -> None:
@@ -30,6 +32,7 @@ def test_every_lead_of_the_contract_has_a_place() -> None:
 def test_the_lock_names_checksums_and_no_addresses() -> None:
     text = (APP / "package-lock.json").read_text()
     assert "resolved" not in text
-    assert "http" not in re.sub(r'"(url|funding)": .*', "", text)
+    assert ".tgz" not in text
+    assert "registry" not in text
     packages = json.loads(text)["packages"]
     assert [name for name, row in packages.items() if name and "integrity" not in row] == []

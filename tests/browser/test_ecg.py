@@ -117,9 +117,7 @@ def test_twelve_leads_and_a_rhythm_strip(serve: Serve, open_page: Open) -> None:
     assert page.locator(".lead").all_inner_texts() == list(ECG_LEADS_12)
 
 
-@pytest.mark.parametrize(
-    ("leads", "fs"), [(("MLII", "V5"), 360.0), (("ECG",), 250.0), (("II", "V1", "V5"), 250.0)]
-)
+@pytest.mark.parametrize(("leads", "fs"), [(("MLII", "V5"), 360.0), (("ECG",), 250.0), (("II", "V1", "V5"), 250.0)])
 def test_records_with_few_leads_are_drawn_with_what_they_have(
     serve: Serve, open_page: Open, leads: tuple[str, ...], fs: float
 ) -> None:
@@ -187,7 +185,8 @@ def test_the_scale_can_be_set_against_a_card(serve: Serve, open_page: Open) -> N
     page.locator(".ruler input").fill("5")
     box = page.locator(".id-card").bounding_box()
     assert box is not None
-    assert (box["width"], box["height"]) == (pytest.approx(428, abs=1), pytest.approx(269.9, abs=1))
+    assert box["width"] == pytest.approx(428, abs=1)
+    assert box["height"] == pytest.approx(269.9, abs=1)
     page.locator(".ruler .primary").click()
     page.keyboard.press("f")
     expect(page.locator(".frozen canvas.traces")).to_be_visible()

@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, Serve
-from tests.browser.feed_server import FeedServer, now_us
-from tests.browser.world import MINUTE, SECOND, alert
+from tests.browser.feed_server import FeedServer
+from tests.browser.world import MINUTE, SECOND, alert, now_us
 
 pytestmark = [pytest.mark.server("chromium"), pytest.mark.slow]
 
@@ -31,13 +31,15 @@ _CUT = """
   if (doc.scrollWidth > innerWidth) out.push(`page is ${doc.scrollWidth} px wide`);
   const desk = innerWidth > 900;
   if (desk && doc.scrollHeight > innerHeight) out.push(`page is ${doc.scrollHeight} px high`);
-  for (const e of document.querySelectorAll("button, a, h1, h2, h3, p, span, time, strong, dd, dt, output, kbd, label")) {
+  for (const e of document.querySelectorAll(
+    "button, a, h1, h2, h3, p, span, time, strong, dd, dt, output, kbd, label")) {
     const style = getComputedStyle(e);
     const r = e.getBoundingClientRect();
     if (r.width === 0 || e.closest(".frozen") || style.textOverflow === "ellipsis") continue;
     const clips = style.overflowX !== "visible" && e.scrollWidth > e.clientWidth + 1;
     const beyond = r.right > innerWidth + 1 || r.left < -1;
-    const box = e.closest(".vital, .card, .alert, .ecg-tools, .top, .foot, .link-bar, .unit-head")?.getBoundingClientRect();
+    const box = e.closest(".vital, .card, .alert, .ecg-tools, .top, .foot, .link-bar, .unit-head")
+      ?.getBoundingClientRect();
     const outside = box && (r.right > box.right + 1 || (desk && r.bottom > box.bottom + 1));
     if (clips || beyond || outside) out.push(`${e.tagName}.${e.className}: ${e.textContent.slice(0, 40)}`);
   }
@@ -68,7 +70,18 @@ def three_high(world: FeedServer) -> None:
     now = now_us()
     figures = {"quantity": "heart-rate", "value": 152.0, "limit": 130.0}
     world.raise_alert(alert(1, "amb-004", now - 48 * SECOND, rule="heart-rate-high", priority="high", **figures))
-    world.raise_alert(alert(2, "amb-002", now - 9 * SECOND, rule="heart-rate-low", priority="high", quantity="heart-rate", value=38.0, limit=40.0))
+    world.raise_alert(
+        alert(
+            2,
+            "amb-002",
+            now - 9 * SECOND,
+            rule="heart-rate-low",
+            priority="high",
+            quantity="heart-rate",
+            value=38.0,
+            limit=40.0,
+        )
+    )
     world.raise_alert(alert(3, "amb-003", now - 3 * MINUTE, rule="duplicate-identity", priority="high"))
     world.raise_alert(alert(4, "amb-004", now - 5 * SECOND, rule="signal-missing", priority="medium", quantity="spo2"))
     world.raise_alert(alert(5, "amb-001", now - 7 * SECOND, rule="lead-off", priority="low"))

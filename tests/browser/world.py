@@ -1,6 +1,7 @@
 """The scripted content of the feed server: units with their numbers, and alerts."""
 
 import math
+import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -10,6 +11,12 @@ SECOND: Final = 1_000_000
 MINUTE: Final = 60 * SECOND
 
 Alert = dict[str, Any]
+
+
+def now_us() -> int:
+    """The stand-in's clock."""
+    return time.time_ns() // 1000
+
 
 _PEOPLE: Final = (("王建国", "male", 63), ("李秀英", "female", 71), ("Anna Schmidt-Hollenstein", "female", 34))
 

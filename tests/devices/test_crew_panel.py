@@ -45,6 +45,12 @@ def test_noise_before_a_line_is_refused_and_the_line_read() -> None:
     assert press == PRESS
 
 
+def test_a_line_that_lost_its_end_does_not_cost_the_line_behind_it() -> None:
+    torn, press = Decoder().feed(encode(PRESS)[:12] + encode(PRESS), 0)
+    assert isinstance(torn, FrameError)
+    assert press == PRESS
+
+
 def test_an_endless_line_is_refused_once_and_the_next_line_read() -> None:
     decoder = Decoder()
     refused = [item for _ in range(100) for item in decoder.feed(b"x" * 100, 0)]

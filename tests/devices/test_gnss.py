@@ -117,7 +117,8 @@ def test_scattered_jumps_never_become_believed() -> None:
 def test_an_ambulance_at_speed_and_a_crossing_of_the_date_line_are_no_jumps() -> None:
     fast = [fix(n, 35.0 + n * 200 / 3600 / 111) for n in range(5)]
     over = [fix(n, 35.0, -180 + n * 1e-4 if n else 179.9999) for n in range(3)]
-    for stream in (fast, over):
+    north = [fix(n, 62.0, 25.0 + n * 230 / 3600 / 52) for n in range(5)]  # where a degree east is 52 km
+    for stream in (fast, over, north):
         items = Decoder().feed(b"".join(map(encode, stream)), 0)
         assert len(positions(items)) == len(stream)
 

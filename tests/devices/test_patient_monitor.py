@@ -138,6 +138,14 @@ def test_a_damaged_length_does_not_swallow_the_next_frames() -> None:
     assert items[0].reason is FrameReason.CHECKSUM
 
 
+def test_a_frame_that_lost_bytes_does_not_cost_the_frame_behind_it() -> None:
+    whole = encode(VITALS)
+    for missing in range(1, 14):
+        torn = whole[:-20] + whole[-20 + missing :]
+        items = Decoder().feed(torn + whole + whole, 0)
+        assert [item for item in items if not isinstance(item, FrameError)] == [VITALS, VITALS]
+
+
 def test_every_refused_byte_is_accounted_for() -> None:
     noise = b"\x00\x01" + SYNC + b"garbage that looks like a frame"
     items = Decoder().feed(noise + encode(VITALS), 0)

@@ -65,6 +65,26 @@ def test_a_row_put_in_is_found(db: Connection) -> None:
     assert audit_log.verify(db) == [11]
 
 
+def rechain(db: Connection, first: int, last: int) -> None:
+    """What somebody does who knows how the chain is made."""
+    previous = db.execute(select(LOG.c.chain).where(LOG.c.id < first).order_by(LOG.c.id.desc()).limit(1)).scalar_one()
+    for row in db.execute(select(LOG).where(LOG.c.id.between(first, last)).order_by(LOG.c.id)).all():
+        previous = audit_log._link(previous, tuple(row)[:-1])
+        db.execute(update(LOG).where(LOG.c.id == row.id).values(chain=previous))
+
+
+def test_a_changed_row_with_a_proper_chain_is_found_at_the_next(db: Connection) -> None:
+    db.execute(update(LOG).where(LOG.c.id == 5).values(actor="mallory"))
+    rechain(db, 5, 5)
+    assert audit_log.verify(db) == [6]
+
+
+def test_a_deleted_row_leaves_a_hole_in_the_numbers(db: Connection) -> None:
+    db.execute(delete(LOG).where(LOG.c.id == 5))
+    rechain(db, 6, 10)
+    assert audit_log.verify(db) == [6]
+
+
 def cut(db: Connection) -> None:
     db.execute(delete(LOG).where(LOG.c.id > 7))
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway.api.live import CLOSE_TOO_SLOW, HISTORY, TEXT_RING, WAVE_RING, LiveHub, Screen, frame_bytes
+from gateway.api.live import CLOSE_TOO_SLOW, HISTORY, RESUME_US, TEXT_RING, WAVE_RING, LiveHub, Screen, frame_bytes
 from gateway.api.permissions import Sight
 from gateway.api.ports import Actor, Role, Snapshot
 from gateway.ports import LiveFeed
@@ -119,7 +119,8 @@ def test_without_room_for_an_alert_the_screen_is_cut_off(bench: Bench) -> None:
     assert slow.close_code is None
     drain(quick)
     bench.alert(TEXT_RING)
-    assert (slow.close_code, slow.closing.is_set()) == (CLOSE_TOO_SLOW, True)
+    assert slow.closing.is_set()
+    assert [slow.close_code] == [CLOSE_TOO_SLOW]
     bench.alert(TEXT_RING + 1)
     assert not slow.texts, "nothing half: it comes back with a snapshot"
     assert quick.close_code is None
@@ -161,6 +162,7 @@ def test_resume_sends_exactly_what_was_missed(bench: Bench) -> None:
 
 @pytest.mark.parametrize("kind", ["none", "too old", "from the future", "too much"])
 def test_else_a_snapshot(bench: Bench, kind: str) -> None:
+    bench.screen()  # somebody else watches all the while
     bench.alert(0)
     first = bench.hub._last_id
     for number in range(HISTORY if kind == "too old" else 600):
@@ -169,6 +171,22 @@ def test_else_a_snapshot(bench: Bench, kind: str) -> None:
     texts = resume(bench, since)
     assert [text["type"] for text in texts] == ["snapshot"]
     assert texts[0]["id"] == bench.hub._last_id
+
+
+def test_while_nobody_watches_the_feed_need_not_be_told(bench: Bench) -> None:
+    assert not bench.hub.watched
+    screen = bench.screen()
+    bench.alert(1)
+    seen = drain(screen)[0][-1]["id"]
+    bench.hub.leave(screen)
+    bench.clock.now += RESUME_US - 1
+    assert bench.hub.watched, "it may come back"
+    assert resume(bench, seen) == []
+    for left in list(bench.hub._screens):
+        bench.hub.leave(left)
+    bench.clock.now += RESUME_US
+    assert not bench.hub.watched
+    assert [text["type"] for text in resume(bench, seen)] == ["snapshot"], "what it missed was not kept"
 
 
 def test_nothing_is_sent_twice_or_skipped_around_a_snapshot(bench: Bench) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import Case
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -19,7 +21,7 @@ from gateway.api.ports import Actor, Role
 from tests.unit.api.conftest import Hospital
 
 EXAMPLES = 15
-CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
 class SignedIn:
@@ -81,6 +83,7 @@ def test_no_request_breaks_it(build: Callable[..., Hospital], role: Role) -> Non
     schema.app = hospital.app
     seen = 0
     for result in schema.get_all_operations():
+        assert isinstance(result, Ok)
         operation = result.ok()
 
         @given(case=operation.as_strategy())
@@ -92,7 +95,7 @@ def test_no_request_breaks_it(build: Callable[..., Hospital], role: Role) -> Non
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        def attempt(case: schemathesis.Case) -> None:
+        def attempt(case: Case[Any]) -> None:
             response = case.call(cookies={"lastmile_session": "any"}, base_url="http://localhost")
             case.validate_response(response, checks=CHECKS)
 

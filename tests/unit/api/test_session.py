@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select, update
 
 from gateway.adapters import accounts, tables
-from gateway.api.passwords import verify_password
-from gateway.api.ports import Role
+from gateway.api.passwords import secret_hash, verify_password
+from gateway.api.ports import Actor, Role
 from tests.unit.api.conftest import PASSWORD, SECOND, Hospital
 
 SESSION = "/api/v1/session"
@@ -61,6 +61,14 @@ async def test_a_session_ends_after_twelve_hours_however_busy(hospital: Hospital
         assert (await client.get(SESSION)).status_code == 200
         hospital.clock.now += 1
         assert (await client.get(SESSION)).status_code == 401
+
+
+async def test_signing_out_closes_the_screens_at_once(hospital: Hospital) -> None:
+    async with hospital.client("doctor") as client:
+        session = secret_hash(client.cookies["lastmile_session"])
+        screen = hospital.hub.open(Actor("doctor", Role.DOCTOR, ("*",), session))
+        await client.delete(SESSION)
+    assert screen.close_code == 4401
 
 
 async def test_signing_out_ends_the_session(hospital: Hospital) -> None:

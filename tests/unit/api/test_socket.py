@@ -62,6 +62,13 @@ async def next_of(screen: ClientConnection, kind: str) -> dict[str, Any]:
             return dict(body)
 
 
+async def next_frame(screen: ClientConnection) -> bytes:
+    """The next binary message."""
+    while isinstance(message := await screen.recv(), str):
+        pass
+    return message
+
+
 async def test_snapshot_then_what_happens_then_waveforms(hospital: Hospital, server: Server) -> None:
     hospital.history.frames["amb-001"] = [b"old"]
     async with watch(server, await sign_in(server, "doctor")) as screen:
@@ -69,16 +76,12 @@ async def test_snapshot_then_what_happens_then_waveforms(hospital: Hospital, ser
         snapshot = await next_of(screen, "snapshot")
         assert [unit["id"] for unit in snapshot["units"]] == ["amb-001", "amb-002"]
         assert len(snapshot["alerts"]) == 2
+        assert await next_frame(screen) == b"\x07amb-001old"
         hospital.hub.notify("observations", "amb-001", {"device": "monitor", "values": {"heart-rate": 71}})
         news = await next_of(screen, "observations")
         assert (news["unit"], news["values"], news["id"]) == ("amb-001", {"heart-rate": 71}, snapshot["id"] + 1)
-        while isinstance(frame := await screen.recv(), str):
-            pass
-        assert frame == b"\x07amb-001old"
         hospital.hub.wave("amb-001", b"new")
-        while isinstance(frame := await screen.recv(), str):
-            pass
-        assert frame == frame_bytes("amb-001", b"new")
+        assert await next_frame(screen) == frame_bytes("amb-001", b"new")
 
 
 async def test_resume_sends_only_what_was_missed(hospital: Hospital, server: Server) -> None:

@@ -111,7 +111,7 @@ class OutboxMachine(RuleBasedStateMachine):
         known = self.produced.setdefault(stream, [])
         size = 6000 if lane is Lane.WAVE else 150
         first = len(known)
-        known += [noise(hash(stream) % 1000 + n, size) for n in range(first, first + count)]
+        known += [noise(1000 * self.starts + n + len(lane), size) for n in range(first, first + count)]
         self.box.append_batch([Entry(stream, n, known[n]) for n in range(first, first + count)])
         for n in range(first, first + count):
             self.backlog.defer(stream, n)

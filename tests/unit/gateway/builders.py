@@ -27,12 +27,18 @@ def event(seq: int, at: int, name: str) -> Event:
     return Event(epoch=EPOCH, seq=seq, device="monitor", observed_at=at, name=name)
 
 
-def hello(at: int, *, epoch: Epoch = EPOCH, presence: Presence = Presence.ONLINE, lanes: list[LaneState] | None = None) -> Hello:
+def hello(
+    at: int, *, epoch: Epoch = EPOCH, presence: Presence = Presence.ONLINE, lanes: list[LaneState] | None = None
+) -> Hello:
     return Hello(presence=presence, epoch=epoch, sent_at=at, lanes=lanes or [])
 
 
-def message(sequence: int, body: Observation | Event | WaveFrame | Hello, at: int, address: UnitAddress = UNIT) -> LogMessage:
-    channel = {Observation: Channel.OBS, Event: Channel.EVENT, WaveFrame: Channel.WAVE, Hello: Channel.HELLO}[type(body)]
+def message(
+    sequence: int, body: Observation | Event | WaveFrame | Hello, at: int, address: UnitAddress = UNIT
+) -> LogMessage:
+    channel = {Observation: Channel.OBS, Event: Channel.EVENT, WaveFrame: Channel.WAVE, Hello: Channel.HELLO}[
+        type(body)
+    ]
     return LogMessage(sequence, at, address.subject(channel), encode(body))
 
 

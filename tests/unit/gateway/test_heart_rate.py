@@ -45,9 +45,7 @@ def test_agrees_with_the_reference_beats(recordings: Path, name: str) -> None:
     path = str(recordings / "ecg-mitdb" / name)
     record = wfdb.rdrecord(path, sampto=300 * 360, channels=[0], physical=False)
     beats = [
-        sample / 360
-        for sample, symbol in zip(*_annotations(path), strict=True)
-        if symbol in set("NLRAaJSVFejE/fQ")
+        sample / 360 for sample, symbol in zip(*_annotations(path), strict=True) if symbol in set("NLRAaJSVFejE/fQ")
     ]
     signal = record.d_signal[:, 0] - record.baseline[0]
     errors = []

@@ -14,7 +14,7 @@ FOR, CLEAR_FOR = 10 * SECOND, 5 * SECOND
 class Rule:
     """A limit of 130 with 5 of hysteresis, fed (second, value)."""
 
-    state: Hold = Hold()
+    state: Hold = field(default_factory=Hold)
     edges: list[tuple[int, Edge]] = field(default_factory=list)
 
     def feed(self, second: int, value: float) -> None:

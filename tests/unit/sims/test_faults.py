@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -37,6 +37,10 @@ class Upstream:
     async def connection(self) -> Streams:
         async with asyncio.timeout(SOON):
             return await self._arrived.get()
+
+    @property
+    def nobody_came(self) -> bool:
+        return not self._writers
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Upstream"]:
@@ -114,7 +118,7 @@ async def test_without_faults_every_byte_passes_both_ways_and_ends_are_kept(
 
 
 async def test_delay_holds_one_direction_back(proxy: FaultProxy, upstream: Upstream) -> None:
-    change(proxy, up={"delay_ms": 400})
+    change(proxy, up={"delay_ms": 1000})
     async with client(proxy) as (reader, writer):
         far_reader, far_writer = await upstream.connection()
         writer.write(b"up")
@@ -155,7 +159,7 @@ async def test_nobody_reaches_the_upstream_through_a_dead_radio(proxy: FaultProx
     async with client(proxy) as (reader, writer):
         writer.write(b"hello")
         assert await silent(reader)
-        assert proxy.state()["up"]["bytes"] == 0
+        assert upstream.nobody_came
         change(proxy, up={"stall": False}, down={"stall": False})
         far_reader, _ = await upstream.connection()
         assert await read(far_reader, 5) == b"hello"
@@ -247,20 +251,20 @@ async def test_rate_limit_lets_through_so_much_a_second_and_no_more(proxy: Fault
         far_reader, _ = await upstream.connection()
         writer.write(bytes(200_000))
         await passes(0.5)
-        assert 0 < proxy.state()["up"]["bytes"] < 0.7 * 20_000
+        assert 0 < proxy.state()["up"]["bytes"] < 60_000, "10 000 on an idle machine"
         change(proxy, up={"rate": 0})
         assert await read(far_reader, 200_000) == bytes(200_000)
 
 
 async def test_all_connections_share_the_rate(proxy: FaultProxy, upstream: Upstream) -> None:
     change(proxy, up={"rate": 20_000})
-    async with client(proxy) as (_, one), client(proxy) as (_, two):
-        for writer in (one, two):
+    async with AsyncExitStack() as stack:
+        for _ in range(20):
+            _, writer = await stack.enter_async_context(client(proxy))
+            await upstream.connection()
             writer.write(bytes(100_000))
-        await upstream.connection()
-        await upstream.connection()
         await passes(0.5)
-        assert 0 < proxy.state()["up"]["bytes"] < 0.7 * 20_000
+        assert 0 < proxy.state()["up"]["bytes"] < 60_000, "10 000 on an idle machine; 200 000 if each had its own"
 
 
 async def test_back_pressure_reaches_the_sender(proxy: FaultProxy, upstream: Upstream) -> None:

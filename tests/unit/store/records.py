@@ -1,9 +1,13 @@
 """Rows of table record, made the way the gateway makes them."""
 
+from pathlib import Path
+
 import numpy as np
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, Engine, insert
 
 from gateway.adapters import tables
+from gateway.adapters.migrate import migrate
+from gateway.adapters.sql import DATABASE_NAME, connect
 from gateway.contract import wire
 from gateway.contract.envelope import Lane
 from gateway.contract.observation import Event, Observation
@@ -86,3 +90,14 @@ def add_lane(
 def add_rows(connection: Connection, rows: list[RecordRow]) -> None:
     names = RecordRow.__struct_fields__
     connection.execute(insert(tables.record), [{name: getattr(row, name) for name in names} for row in rows])
+
+
+def open_database(folder: Path) -> Engine:
+    """A migrated database with one site and one unit."""
+    engine = connect(folder / DATABASE_NAME)
+    migrate(engine)
+    unit = {"id": "amb-001", "site": "city", "kind": "ambulance", "name": "1", "provenance": "simulated"}
+    with engine.begin() as connection:
+        connection.execute(insert(tables.site).values(id="city", name="City"))
+        connection.execute(insert(tables.unit).values(**unit, token_hash="0" * 64, registered_at=0))
+    return engine

@@ -1,17 +1,19 @@
 """Books that balance are green; each of these faults turns them red, by name."""
 
 import json
+import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from rich.console import Console
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 
 from gateway.adapters import tables
 from gateway.adapters.audit import StreamState, run_audit
 from gateway.adapters.audit_report import Totals
+from gateway.adapters.sql import DATABASE_NAME, connect
 from tests.unit.store.audit_case import (
     EVENT,
     LOST,
@@ -29,12 +31,27 @@ from tests.unit.store.audit_case import (
     Case,
     build,
 )
-from tests.unit.store.records import EPOCH, START
+from tests.unit.store.records import EPOCH, START, open_database
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """The clean case, made once."""
+    folder = tmp_path_factory.mktemp("clean")
+    engine = open_database(folder)
+    case = build(folder, engine)
+    engine.dispose()
+    return case
 
 
 @pytest.fixture
-def case(data_dir: Path, engine: Engine) -> Case:
-    return build(data_dir, engine)
+def case(built: Case, tmp_path: Path) -> Iterator[Case]:
+    """A copy of the clean case to be spoiled."""
+    folder = tmp_path / "data"
+    shutil.copytree(built.data_dir, folder)
+    engine = connect(folder / DATABASE_NAME)
+    yield Case(folder, engine)
+    engine.dispose()
 
 
 # ---- the clean case -------------------------------------------------------------------------------------------------
@@ -162,6 +179,12 @@ def _shed_file_open(case: Case) -> None:
     case.stream = StreamState(case.stream.created, 8_999)
 
 
+def _delete_early(case: Case) -> None:
+    """The agent takes a PUBACK for a receipt."""
+    case.outbox_sql("UPDATE lane SET watermark = 1905 WHERE lane = 'obs'")
+    case.outbox_sql("DELETE FROM obs_record WHERE id & 0xffffffffffff < 1905")
+
+
 def _newer_outbox(case: Case) -> None:
     connection = sqlite3.connect(case.outbox)
     connection.execute("PRAGMA user_version = 99")
@@ -194,13 +217,7 @@ FAULTS: dict[str, tuple[str, Callable[[Case], None]]] = {
     "the lane's next is set back": ("beyond", sql("UPDATE lane SET next = 1800 WHERE id = ?", OBS)),
     "the lane's next is set forward": ("outbox-hole", sql("UPDATE lane SET next = 2005 WHERE id = ?", OBS)),
     "the agent's numbers are set back": ("seq-reset", outbox_sql("UPDATE lane SET next = 1890 WHERE lane = 'obs'")),
-    "the agent deletes before the commit": (
-        "ack-before-commit",
-        outbox_sql(
-            "UPDATE lane SET watermark = 1905 WHERE lane = 'obs' AND"
-            " (SELECT 1 FROM obs_record WHERE id & 0xffffffffffff = 1904)"
-        ),
-    ),
+    "the agent deletes before the commit": ("ack-before-commit", _delete_early),
     "a shed range ends one too early": ("ack-before-commit", sql("UPDATE gap SET last = ? WHERE first = ?", 418, 410)),
     "a shed range ends one too late": ("gap-covers-stored", sql("UPDATE gap SET last = ? WHERE first = ?", 420, 410)),
     "a shed gap is deleted": ("ack-before-commit", sql("DELETE FROM gap WHERE lane_id = ? AND first = ?", WAVE, 100)),
@@ -223,7 +240,7 @@ FAULTS: dict[str, tuple[str, Callable[[Case], None]]] = {
     ),
     "a record moves to another number": (
         "payload-foreign",
-        sql("UPDATE record SET seq = 50000 + seq WHERE lane_id = ? AND seq = 1890", OBS),
+        sql("UPDATE record SET seq = 401 WHERE lane_id = ? AND seq = 1890", OBS),
     ),
     "two records swap devices": (
         "payload-foreign",

@@ -54,10 +54,14 @@ function fewLeads(leads: readonly string[]): string[][] {
   return Array.from({ length: rows }, (_, r) => leads.filter((_lead, i) => i % rows === r));
 }
 
-/** Height of a row: whole strong squares where there is room, else whole millimetres. */
+/** Free height above the first row, so that its R waves are not cut. */
+const HEAD_MM = 5;
+/** Baselines lie below the middle: most of what is tall points up. */
+const BASELINE = 0.6;
+
+/** Height of a row, whole millimetres. */
 function rowHeight(height: number, rows: number, pxPerMm: number): number {
-  const mm = height / rows / pxPerMm;
-  return pxPerMm * Math.max(4, mm >= 10 ? Math.floor(mm / 5) * 5 : Math.floor(mm));
+  return pxPerMm * Math.max(4, Math.floor((height / pxPerMm - HEAD_MM) / rows));
 }
 
 export function sheetFor(
@@ -70,7 +74,7 @@ export function sheetFor(
   const rows = rowsOf(leads, layout);
   const left = Math.round(PULSE_MM * pxPerMm);
   const high = rowHeight(height, Math.max(1, rows.length), pxPerMm);
-  const top = Math.max(0, (height - high * rows.length) / 2);
+  const top = Math.max(0, height - high * rows.length);
   const layers = new Map<number, Band[]>();
   rows.forEach((row, r) => {
     const wide = Math.floor((width - left) / row.length); // whole pixels: nothing is left behind at the seams
@@ -79,10 +83,18 @@ export function sheetFor(
     row.forEach((lead, c) => {
       const y = top + r * high;
       const share = { from: c / row.length, to: (c + 1) / row.length };
-      bands[c]?.cells.push({ lead, x: left + c * wide, y, width: wide, height: high, baseline: y + high / 2, ...share });
+      bands[c]?.cells.push({
+        lead,
+        x: left + c * wide,
+        y,
+        width: wide,
+        height: high,
+        baseline: y + BASELINE * high,
+        ...share,
+      });
     });
   });
-  const baselines = rows.map((_row, r) => top + (r + 0.5) * high);
+  const baselines = rows.map((_row, r) => top + (r + BASELINE) * high);
   return { layers: [...layers.values()], baselines, left, width, height };
 }
 

@@ -25,10 +25,6 @@ export const BURSTS: Record<Priority, Burst> = {
 };
 
 /** Whether a burst of this priority is due: at once when it is new or more urgent, else after its repeat time. */
-export function due(
-  priority: Priority,
-  last: { priority: Priority; at: number } | null,
-  at: number,
-): boolean {
+export function due(priority: Priority, last: { priority: Priority; at: number } | null, at: number): boolean {
   return last === null || last.priority !== priority || at - last.at >= BURSTS[priority].repeat;
 }

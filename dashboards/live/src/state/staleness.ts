@@ -41,7 +41,8 @@ export interface Hearing {
 /** The state of the link, from what was heard and when. `local` is the local clock, us. */
 export function linkState(hearing: Hearing, local: number): LinkState {
   if (hearing.heardAt === null) return { is: "connecting" };
-  if (!hearing.open || local - hearing.heardAt > SILENCE) return { is: "stale", since: hearing.heardAt + hearing.offset };
+  if (!hearing.open || local - hearing.heardAt > SILENCE)
+    return { is: "stale", since: hearing.heardAt + hearing.offset };
   if (hearing.behind > BEHIND) return { is: "catching-up", behind: hearing.behind };
   return { is: "live", latency: hearing.latency };
 }

@@ -38,9 +38,8 @@ function RefusalNote(props: { id: string; refusal: Refusal }) {
   const { status, reason, detail } = props.refusal;
   return (
     <div class="refusal" role="alert">
-      <strong>{t("alert.refused")}</strong>
       <span>
-        {refusalText(props.refusal)}
+        <strong>{t("alert.refused")}</strong> {refusalText(props.refusal)}
         {detail && status !== 0 && <span class="quiet"> ({detail})</span>}
         {!detail && reason && <span class="quiet"> ({reason})</span>}
       </span>

@@ -45,7 +45,9 @@ const order = computed(() => {
 const held = computed(() => order.value.some((id, i) => wanted.value[i] !== id));
 
 const stripUnits = computed(() => {
-  const urgent = order.value.filter((id) => alertsByUnit.value.get(id)?.some((a) => a.priority === "high" && isCalling(a)));
+  const urgent = order.value.filter((id) =>
+    alertsByUnit.value.get(id)?.some((a) => a.priority === "high" && isCalling(a)),
+  );
   const focus = focused.value;
   return [...new Set([...(focus ? [focus] : []), ...urgent])].slice(0, MAX_STRIPS);
 });

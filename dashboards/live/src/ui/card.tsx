@@ -17,7 +17,8 @@ import { Strip } from "./strip";
 const CARD_STALE = 4_000_000; // us
 /** More records than this waiting on board: it is catching up. */
 const BACKLOG = 20;
-export const isCatchingUp = (unit: UnitState): boolean => unit.link === "online" && (unit.outbox_records ?? 0) > BACKLOG;
+export const isCatchingUp = (unit: UnitState): boolean =>
+  unit.link === "online" && (unit.outbox_records ?? 0) > BACKLOG;
 
 const VITALS: readonly QuantityName[] = ["heart-rate", "spo2", "resp-rate", "temperature"];
 export const chooseEcg = (leads: readonly string[]): string | undefined => rhythmLead(leads.filter(isEcgLead));
@@ -28,7 +29,7 @@ function Small(props: { name: string; reading: Reading }) {
     <div class={`small-vital ${reading.freshness}`}>
       <span class="name">{props.name}</span>
       <span class="number tabular">{reading.text}</span>
-      <span class="note">{reading.freshness === "fresh" ? "" : reading.note}</span>
+      <span class="note">{reading.freshness === "fresh" ? "" : reading.short}</span>
     </div>
   );
 }
@@ -53,7 +54,8 @@ function Vitals(props: { unit: UnitState }) {
 /** The one sentence about the unit's link that matters most; "" when all is well. */
 function linkNote(unit: UnitState, at: number): string {
   if (unit.link === "never") return t("card.never");
-  if (unit.link === "offline") return t("card.offline", { time: unit.hello_at === null ? "" : clockTime(unit.hello_at) });
+  if (unit.link === "offline")
+    return t("card.offline", { time: unit.hello_at === null ? "" : clockTime(unit.hello_at) });
   const newest = newestAt(unit);
   if (newest !== null && at - newest > CARD_STALE) return t("card.stale", { age: age(at - newest) });
   if (isCatchingUp(unit)) return t("card.catching-up", { n: count(unit.outbox_records ?? 0) });
@@ -66,7 +68,12 @@ function CardHead(props: { unit: UnitState }) {
   return (
     <header>
       <h3>
-        <a class="card-link" href={unitPath(unit.id)} onClick={follow} aria-label={t("board.open", { name: unit.name })}>
+        <a
+          class="card-link"
+          href={unitPath(unit.id)}
+          onClick={follow}
+          aria-label={t("board.open", { name: unit.name })}
+        >
           {unit.name}
         </a>
       </h3>
@@ -95,7 +102,16 @@ export function Card(props: { id: string; alerts: readonly Alert[]; strip: boole
         {note && <span class="card-note">{note}</span>}
       </div>
       <Vitals unit={unit} />
-      {props.strip && <Strip unit={unit.id} choose={chooseEcg} color="--ecg" missing={t("ecg.none")} millivolts />}
+      {props.strip && (
+        <Strip
+          unit={unit.id}
+          choose={chooseEcg}
+          color="--ecg"
+          missing={t("ecg.none")}
+          lost={t("ecg.lost")}
+          millivolts
+        />
+      )}
       {top ? (
         <ul class="alerts">
           <AlertRow alert={top} keyed />

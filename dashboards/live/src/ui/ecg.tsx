@@ -17,9 +17,9 @@ import { FrozenEcg, freeze, type Frozen } from "./frozen";
 import { useKeys } from "./keys";
 import { Ruler } from "./ruler";
 import { px, useSize } from "./size";
+import { SILENT } from "./strip";
 
 const NARROW = 600; // px under which three rows of four would be too short to read
-const SILENT = 3; // s without a frame before the page says so
 
 export const scaleNow = (): PaperScale => ({
   pxPerMm: prefs.pxPerMm.value,
@@ -68,10 +68,16 @@ export function LeadLabels(props: { sheet: Sheet; off: (lead: string) => boolean
   return (
     <>
       {cells.map((cell) => (
-        <span class="lead" key={`${cell.lead} ${cell.x} ${cell.y}`} style={{ left: px(cell.x + 2), top: px(cell.y + 1) }}>
-          {cell.lead}
-          {props.off(cell.lead) && <em class="lead-off">{t("ecg.leadoff")}</em>}
-        </span>
+        <div
+          class="lead-place"
+          key={`${cell.lead} ${cell.x} ${cell.y}`}
+          style={{ left: px(cell.x + 2), top: px(cell.y + 1), width: px(cell.width - 2) }}
+        >
+          <span class="lead">
+            {cell.lead}
+            {props.off(cell.lead) && <em class="lead-off">{t("ecg.leadoff")}</em>}
+          </span>
+        </div>
       ))}
     </>
   );
@@ -146,7 +152,13 @@ function Choice<T extends string | number>(props: {
 
 const next = <T,>(values: readonly T[], value: T): T => values[(values.indexOf(value) + 1) % values.length] as T;
 
-function Tools(props: { layout: Layout; frozen: boolean; toggleFreeze: () => void; toggleRuler: () => void; toggleFull: () => void }) {
+function Tools(props: {
+  layout: Layout;
+  frozen: boolean;
+  toggleFreeze: () => void;
+  toggleRuler: () => void;
+  toggleFull: () => void;
+}) {
   return (
     <div class="ecg-tools">
       <button type="button" class="primary" onClick={props.toggleFreeze} aria-pressed={props.frozen}>
@@ -154,12 +166,20 @@ function Tools(props: { layout: Layout; frozen: boolean; toggleFreeze: () => voi
       </button>
       <Choice name={t("ecg.layout")} kbd="L" values={LAYOUTS} value={props.layout} choose={chooseLayout} />
       <Choice
-        name={t("ecg.speed")} kbd="S" unit="mm/s"
-        values={prefs.SPEEDS} value={prefs.speed.value as 25} choose={(v) => (prefs.speed.value = v)}
+        name={t("ecg.speed")}
+        kbd="S"
+        unit="mm/s"
+        values={prefs.SPEEDS}
+        value={prefs.speed.value as 25}
+        choose={(v) => (prefs.speed.value = v)}
       />
       <Choice
-        name={t("ecg.gain")} kbd="G" unit="mm/mV"
-        values={prefs.GAINS} value={prefs.gain.value as 10} choose={(v) => (prefs.gain.value = v)}
+        name={t("ecg.gain")}
+        kbd="G"
+        unit="mm/mV"
+        values={prefs.GAINS}
+        value={prefs.gain.value as 10}
+        choose={(v) => (prefs.gain.value = v)}
       />
       <button type="button" onClick={props.toggleRuler}>
         {t("ecg.ruler")}
@@ -185,9 +205,10 @@ function Imprint(props: { unit: string; stream: Stream | null }) {
 }
 
 function Silence(props: { stream: Stream | null }) {
-  const quiet = props.stream === null ? 0 : localSeconds() - props.stream.heardAt;
-  if (props.stream === null) return <p class="no-signal">{t("ecg.none")}</p>;
+  const shownAt = useRef(localSeconds());
+  const quiet = localSeconds() - (props.stream?.heardAt ?? shownAt.current);
   if (quiet <= SILENT) return null;
+  if (props.stream === null) return <p class="no-signal">{t("ecg.none")}</p>;
   const since = clockTime(now.value - quiet * 1e6);
   return <p class="no-signal">{t("ecg.none.since", { age: age(quiet * 1e6), time: since })}</p>;
 }
@@ -225,7 +246,13 @@ export function Ecg(props: { unit: string }) {
   });
   return (
     <section class="ecg" ref={panel} aria-label={t("ecg.title")}>
-      <Tools layout={layout} frozen={frozen !== null} toggleFreeze={toggleFreeze} toggleRuler={() => setRuler(!ruler)} toggleFull={toggleFull} />
+      <Tools
+        layout={layout}
+        frozen={frozen !== null}
+        toggleFreeze={toggleFreeze}
+        toggleRuler={() => setRuler(!ruler)}
+        toggleFull={toggleFull}
+      />
       {ruler && <Ruler close={() => setRuler(false)} />}
       <div class="ecg-box" ref={box}>
         {frozen !== null && size.width > 0 ? (

@@ -62,7 +62,15 @@ function SoundButton() {
     else void allowSound();
   };
   return (
-    <button type="button" class="plain" title={name} aria-label={name} aria-pressed={on} data-bursts={burstsPlayed.value} onClick={press}>
+    <button
+      type="button"
+      class="plain"
+      title={name}
+      aria-label={name}
+      aria-pressed={on}
+      data-bursts={burstsPlayed.value}
+      onClick={press}
+    >
       {on ? <SoundOn /> : <SoundOff />}
     </button>
   );
@@ -93,7 +101,13 @@ export function TopBar() {
       <LanguageButton />
       <ThemeButton />
       <SoundButton />
-      <button type="button" class="plain" title={t("top.signout")} aria-label={t("top.signout")} onClick={() => void signOut()}>
+      <button
+        type="button"
+        class="plain"
+        title={t("top.signout")}
+        aria-label={t("top.signout")}
+        onClick={() => void signOut()}
+      >
         <Exit />
       </button>
     </header>
@@ -116,7 +130,12 @@ function linkText(state: LinkState): string {
 export function LinkBar() {
   const state = link.value;
   return (
-    <div class={`link-bar ${state.is}`} role="status" aria-live={state.is === "live" ? "off" : "polite"} data-link={state.is}>
+    <div
+      class={`link-bar ${state.is}`}
+      role="status"
+      aria-live={state.is === "live" ? "off" : "polite"}
+      data-link={state.is}
+    >
       <i class="link-sign" aria-hidden="true" />
       <span class="tabular">{linkText(state)}</span>
       {session.value?.demo && <span class="demo-mark">{t("demo.mark")}</span>}

@@ -28,7 +28,10 @@ export const SoundOff = () => (
 export const Sun = () => (
   <Icon>
     <circle cx="10" cy="10" r="3.5" {...STROKE} />
-    <path d="M10 2v2M10 16v2M2 10h2M16 10h2M4.5 4.5l1.4 1.4M14.1 14.1l1.4 1.4M4.5 15.5l1.4-1.4M14.1 5.9l1.4-1.4" {...STROKE} />
+    <path
+      d="M10 2v2M10 16v2M2 10h2M16 10h2M4.5 4.5l1.4 1.4M14.1 14.1l1.4 1.4M4.5 15.5l1.4-1.4M14.1 5.9l1.4-1.4"
+      {...STROKE}
+    />
   </Icon>
 );
 export const Moon = () => (

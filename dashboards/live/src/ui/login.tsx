@@ -71,7 +71,14 @@ function Sheet(props: { submit: (event: SubmitEvent) => Promise<void>; children:
   );
 }
 
-function Field(props: { name: string; text: TextKey; complete: string; secret?: boolean; first?: boolean; min?: number }) {
+function Field(props: {
+  name: string;
+  text: TextKey;
+  complete: string;
+  secret?: boolean;
+  first?: boolean;
+  min?: number;
+}) {
   const common = {
     name: props.name,
     autocomplete: props.complete,

@@ -9,6 +9,7 @@ export interface Reading {
   freshness: Freshness;
   text: string; // the number, or an em-dash
   note: string; // age or reason; "" while fresh
+  short: string; // the same without "stale", which the hatch says
   derived: boolean;
   beside: string; // the other source's number while both are fresh
 }
@@ -41,6 +42,10 @@ export function readingOf(unit: UnitState, quantity: QuantityName, now: number):
     freshness: state,
     text: number(latest, decimals),
     note: noteOf(state, latest, now),
+    short:
+      latest !== undefined && state === "stale"
+        ? t("vital.age", { age: age(now - latest.at) })
+        : noteOf(state, latest, now),
     derived: useComputed,
     beside: both ? number(computed, decimals) : "",
   };

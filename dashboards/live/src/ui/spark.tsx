@@ -55,7 +55,13 @@ function useSpark(unit: string, quantity: string): string | null {
 export function Spark(props: { unit: string; quantity: string }) {
   const path = useSpark(props.unit, props.quantity);
   return (
-    <svg class="spark" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={t("vital.spark")}>
+    <svg
+      class="spark"
+      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={t("vital.spark")}
+    >
       {path && <path d={path} />}
     </svg>
   );

@@ -8,17 +8,21 @@ import { findStream } from "../signal/streams";
 import { ERASE_MM } from "../signal/sweep";
 import { pxPerMm, speed, theme } from "../state/prefs";
 import { local } from "../state/store";
+import { t } from "../text/text";
 import { localSeconds } from "../time";
 import { useSize } from "./size";
 
 const RANGE_SECONDS = 6;
+/** Seconds without a frame before the page says so. */
+export const SILENT = 3;
 
 interface Props {
   unit: string;
   choose: (leads: readonly string[]) => string | undefined;
   color: string; // CSS variable of the trace
   label?: string;
-  missing: string; // what is said when there is no such signal
+  missing: string; // what is said when there never was such a signal
+  lost: string; // what is said when it stopped
   millivolts?: boolean; // true: 10 mm/mV; false: amplitude fits the strip
 }
 
@@ -39,9 +43,9 @@ function rangeOf(stream: Stream, lead: string, pen: number): [number, number] | 
 
 /** Range the strip shows: kept until the signal leaves it or fills less than half of it. */
 function keepRange(shown: [number, number] | null, seen: [number, number] | null): [number, number] | null {
-  if (!seen || !shown) return seen ?? shown;
-  const leaves = seen[0] < shown[0] || seen[1] > shown[1];
-  const small = seen[1] - seen[0] < 0.5 * (shown[1] - shown[0]);
+  if (!seen) return shown;
+  const leaves = !shown || seen[0] < shown[0] || seen[1] > shown[1];
+  const small = shown !== null && seen[1] - seen[0] < 0.5 * (shown[1] - shown[0]);
   const room = 0.1 * (seen[1] - seen[0]);
   return leaves || small ? [seen[0] - room, seen[1] + room] : shown;
 }
@@ -80,8 +84,9 @@ class StripView {
   }
 
   private rerange(stream: Stream, lead: string, pen: number, at: number): void {
-    this.rangedAt = at;
     const next = keepRange(this.range, rangeOf(stream, lead, pen));
+    if (next === null) return; // nothing to measure yet: look again at the next frame
+    this.rangedAt = at;
     if (next !== this.range) this.invalidate();
     this.range = next;
   }
@@ -89,7 +94,9 @@ class StripView {
   private ink(height: number): Ink {
     const mm = pxPerMm.peek();
     const [low, high] = this.range ?? [-1, 1];
-    const perUnit = this.props.millivolts ? Math.min(10 * mm, (height - 6) / (high - low)) : (height - 6) / (high - low);
+    const perUnit = this.props.millivolts
+      ? Math.min(10 * mm, (height - 6) / (high - low))
+      : (height - 6) / (high - low);
     const middle = (low + high) / 2;
     return {
       color: getComputedStyle(this.painter.canvas).getPropertyValue(this.props.color),
@@ -115,7 +122,8 @@ export function Strip(props: Props) {
   void local.value;
   const at = localSeconds();
   const stream = findStream(props.unit, (lead) => props.choose([lead]) !== undefined, at);
-  const silent = stream === null || at - stream.heardAt > 3;
+  const shownAt = useRef(at);
+  const silent = at - (stream?.heardAt ?? shownAt.current) > SILENT;
   const key = useMemo(() => ({}), [props.unit, props.color]);
   useEffect(() => {
     const view = new StripView(canvas.current as HTMLCanvasElement, props);
@@ -123,10 +131,12 @@ export function Strip(props: Props) {
     return onFrame((local) => size.width > 0 && view.draw(local, size.width, size.height));
   }, [key, size.width, size.height, mm, mmPerSecond, colors]);
   return (
-    <div class="strip" ref={box} role="img" aria-label={props.label ?? props.missing}>
-      <canvas ref={canvas} />
+    <div class="strip" role="img" aria-label={props.label ?? t("ecg.title")}>
       {props.label && <span class="strip-label">{props.label}</span>}
-      {silent && <span class="strip-missing">{props.missing}</span>}
+      <div class="strip-box" ref={box}>
+        <canvas ref={canvas} />
+      </div>
+      {silent && <span class="strip-missing">{stream === null ? props.missing : props.lost}</span>}
     </div>
   );
 }

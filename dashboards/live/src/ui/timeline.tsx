@@ -11,7 +11,7 @@ const TICK = 5 * 60 * 1_000_000;
 function At(props: { at: number; to: number; class: string; children: ComponentChildren }) {
   const share = 1 - (props.to - props.at) / SPAN;
   if (share < 0) return null;
-  const side = share > 0.8 ? "right-half" : "";
+  const side = share > 0.6 ? "right-half" : "";
   return (
     <li class={`${props.class} ${side}`} style={{ left: `${Math.min(1, share) * 100}%` }}>
       {props.children}

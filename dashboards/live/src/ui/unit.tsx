@@ -4,7 +4,9 @@ import type { UnitState } from "../feed/types";
 import { follow, go } from "../router";
 import { asking, armed, keyAcknowledge, selectedAlert } from "../state/actions";
 import { watched } from "../state/live";
-import { now, openAlerts, received, unit as unitOf } from "../state/store";
+import { link, now, openAlerts, received, unit as unitOf } from "../state/store";
+import { localSeconds } from "../time";
+import { findStream } from "../signal/streams";
 import { isCalling } from "../state/urgency";
 import { age, count, t, tCode } from "../text/text";
 import { AlertRow } from "./alert_row";
@@ -23,6 +25,7 @@ const pick =
   (leads: readonly string[]): string | undefined =>
     leads.find((lead) => lead === name);
 const choosePleth = pick("pleth");
+const chooseResp = pick("resp");
 
 function Fact(props: { name: string; value: string; trouble?: boolean }) {
   return (
@@ -35,7 +38,8 @@ function Fact(props: { name: string; value: string; trouble?: boolean }) {
 
 function clockText(unit: UnitState): string {
   const { quality, offset } = unit.clock;
-  const shift = offset !== null && quality === "corrected" ? ` ${offset > 0 ? "+" : ""}${(offset / 1e6).toFixed(1)} s` : "";
+  const shift =
+    offset !== null && quality === "corrected" ? ` ${offset > 0 ? "+" : ""}${(offset / 1e6).toFixed(1)} s` : "";
   return t(`clock.${quality}`) + shift;
 }
 
@@ -43,9 +47,10 @@ function Facts(props: { unit: UnitState }) {
   const { unit } = props;
   const newest = newestAt(unit);
   const old = newest === null ? null : now.value - newest;
+  const reach = link.value.is === "stale" ? "unknown" : unit.link; // what a deaf screen cannot know
   return (
     <dl class="facts">
-      <Fact name={t("unit.link")} value={t(`unit.link.${unit.link}`)} trouble={unit.link !== "online"} />
+      <Fact name={t("unit.link")} value={t(`unit.link.${reach}`)} trouble={reach !== "online"} />
       <Fact name={t("unit.age")} value={old === null ? "—" : age(old)} trouble={old === null || old > 4_000_000} />
       <Fact name={t("unit.clock")} value={clockText(unit)} trouble={unit.clock.quality === "untrusted"} />
       <Fact
@@ -116,7 +121,24 @@ export function UnitView(props: { id: string }) {
       <Head unit={unit} />
       <div class="signals">
         <Ecg unit={unit.id} key={unit.id} />
-        <Strip unit={unit.id} choose={choosePleth} color="--pleth" label={t("ecg.pleth")} missing={t("vital.never")} />
+        <Strip
+          unit={unit.id}
+          choose={choosePleth}
+          color="--pleth"
+          label={t("ecg.pleth")}
+          missing={t("vital.never")}
+          lost={t("pleth.lost")}
+        />
+        {findStream(unit.id, (lead) => lead === "resp", localSeconds()) && (
+          <Strip
+            unit={unit.id}
+            choose={chooseResp}
+            color="--resp"
+            label={t("ecg.resp")}
+            missing={t("vital.never")}
+            lost={t("resp.lost")}
+          />
+        )}
       </div>
       <div class="side">
         <Vitals unit={unit} />

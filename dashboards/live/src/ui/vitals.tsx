@@ -11,7 +11,8 @@ import { Spark } from "./spark";
 function limitsText(unit: UnitState, quantity: QuantityName): string {
   const limits = unit.limits?.[quantity];
   if (!limits || (limits.low == null && limits.high == null)) return t("vital.limits.none");
-  const side = (v: number | null | undefined): string => (v == null ? UNKNOWN : fixed(v, QUANTITIES[quantity].decimals));
+  const side = (v: number | null | undefined): string =>
+    v == null ? UNKNOWN : fixed(v, QUANTITIES[quantity].decimals);
   return t("vital.limits", { low: side(limits.low), high: side(limits.high) });
 }
 
@@ -33,7 +34,9 @@ function Vital({ unit, quantity, name, reading, beside = "" }: Props) {
       </div>
       <span class="number tabular">{reading.text}</span>
       <div class="vital-foot">
-        <span class="note">{[reading.note, reading.derived && t("vital.derived"), beside].filter(Boolean).join(" · ")}</span>
+        <span class="note">
+          {[reading.note, reading.derived && t("vital.derived"), beside].filter(Boolean).join(" · ")}
+        </span>
         <Spark unit={unit.id} quantity={quantity} />
       </div>
     </div>
@@ -77,14 +80,34 @@ export function Vitals(props: { unit: UnitState }) {
   const pulse = readingOf(unit, "pulse-rate", at);
   return (
     <section class="vitals" aria-label={t("unit.vitals")}>
-      <Vital unit={unit} quantity="heart-rate" name={t("q.heart-rate")} reading={hr}
-        beside={hr.beside ? t("vital.ecg", { value: hr.beside }) : ""} />
-      <Vital unit={unit} quantity="spo2" name={t("q.spo2")} reading={readingOf(unit, "spo2", at)}
-        beside={pulse.freshness === "fresh" && pulse.text !== UNKNOWN ? `${t("q.pulse-rate")} ${pulse.text}` : ""} />
-      <Vital unit={unit} quantity="bp-systolic" name={t("q.bp")} reading={pressure}
-        beside={pressure.mean && t("q.mean", { value: pressure.mean })} />
+      <Vital
+        unit={unit}
+        quantity="heart-rate"
+        name={t("q.heart-rate")}
+        reading={hr}
+        beside={hr.beside ? t("vital.ecg", { value: hr.beside }) : ""}
+      />
+      <Vital
+        unit={unit}
+        quantity="spo2"
+        name={t("q.spo2")}
+        reading={readingOf(unit, "spo2", at)}
+        beside={pulse.freshness === "fresh" && pulse.text !== UNKNOWN ? `${t("q.pulse-rate")} ${pulse.text}` : ""}
+      />
+      <Vital
+        unit={unit}
+        quantity="bp-systolic"
+        name={t("q.bp")}
+        reading={pressure}
+        beside={pressure.mean && t("q.mean", { value: pressure.mean })}
+      />
       <Vital unit={unit} quantity="resp-rate" name={t("q.resp-rate")} reading={readingOf(unit, "resp-rate", at)} />
-      <Vital unit={unit} quantity="temperature" name={t("q.temperature")} reading={readingOf(unit, "temperature", at)} />
+      <Vital
+        unit={unit}
+        quantity="temperature"
+        name={t("q.temperature")}
+        reading={readingOf(unit, "temperature", at)}
+      />
       <Position unit={unit} />
     </section>
   );

@@ -1,0 +1,131 @@
+"""The requests the feed server answers; what they change is the `FeedServer`'s."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.responses import FileResponse, JSONResponse
+
+from tests.browser.world import now_us
+
+if TYPE_CHECKING:
+    from tests.browser.feed_server import FeedServer
+
+STATIC: Final = Path(__file__).parents[2] / "gateway" / "api" / "static"
+CSP: Final = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'"
+PASSWORDS: Final = {"demo": "demo", "dr.li": "li", "dr.wang": "wang", "guest": "guest"}
+ROLES: Final = {"guest": "dispatcher"}
+
+
+def problem(status: int, reason: str, detail: str) -> Response:
+    """RFC 9457."""
+    body = {"type": f"urn:lastmile:problem:{reason}", "title": reason, "status": status, "detail": detail}
+    return JSONResponse({**body, "reason": reason}, status, media_type="application/problem+json")
+
+
+def application(world: "FeedServer") -> FastAPI:
+    """The stand-in's HTTP and WebSocket side."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> Any:
+        pump = asyncio.create_task(world.pump())
+        yield
+        pump.cancel()
+
+    app = FastAPI(lifespan=lifespan, openapi_url=None)
+
+    @app.middleware("http")
+    async def gate(request: Request, follow: Callable[[Request], Awaitable[Response]]) -> Response:
+        if world.cut:
+            return problem(503, "cut", "the link is cut")
+        response = await follow(request)
+        response.headers["Content-Security-Policy"] = CSP
+        return response
+
+    _session_routes(app, world)
+    _alert_routes(app, world)
+    _live_route(app, world)
+    _data_routes(app, world)
+    return app
+
+
+def _who(world: "FeedServer", cookies: dict[str, str]) -> str | None:
+    return world.sessions.get(cookies.get("lastmile_session", ""))
+
+
+def _session_routes(app: FastAPI, world: "FeedServer") -> None:
+    def state(name: str) -> dict[str, Any]:
+        return {"username": name, "role": ROLES.get(name, "doctor"), "sites": ["city"], "demo": world.demo}
+
+    @app.get("/api/v1/about")
+    def about() -> dict[str, Any]:
+        login = {"username": "demo", "password": "demo"} if world.demo else None
+        return {"version": "0.1.0", "demo": world.demo, "demo_login": login}
+
+    @app.post("/api/v1/session")
+    async def sign_in(request: Request) -> Response:
+        body = await request.json()
+        if PASSWORDS.get(body["username"]) != body["password"]:
+            return problem(401, "bad-credentials", "user name and password do not fit")
+        token = secrets.token_hex(8)
+        world.sessions[token] = body["username"]
+        response = JSONResponse(state(body["username"]))
+        response.set_cookie("lastmile_session", token, httponly=True, samesite="strict")
+        return response
+
+    @app.get("/api/v1/session")
+    def session(request: Request) -> Response:
+        name = _who(world, request.cookies)
+        return problem(401, "not-signed-in", "sign in") if name is None else JSONResponse(state(name))
+
+    @app.delete("/api/v1/session")
+    def sign_out(request: Request) -> Response:
+        world.sessions.pop(request.cookies.get("lastmile_session", ""), None)
+        return Response(status_code=204)
+
+
+def _alert_routes(app: FastAPI, world: "FeedServer") -> None:
+    @app.post("/api/v1/alerts/{alert}/acknowledge")
+    async def acknowledge(alert: str, request: Request) -> Response:
+        name = _who(world, request.cookies)
+        if name is None:
+            return problem(401, "not-signed-in", "sign in")
+        if world.refuse is not None:
+            return problem(*world.refuse)
+        found = world.alerts[alert]
+        if found["state"] not in {"firing", "latched"}:
+            return problem(409, "illegal-transition", f"the alert is {found['state']}")
+        at = now_us()
+        found.update(state="acknowledged", acknowledged_at=at, acknowledged_by=name, updated_at=at)
+        world.acknowledged.append((alert, name))
+        world.notify({"type": "alert", "alert": found})
+        return JSONResponse(found)
+
+
+def _live_route(app: FastAPI, world: "FeedServer") -> None:
+    @app.websocket("/api/v1/live")
+    async def live(socket: WebSocket) -> None:
+        if world.cut or _who(world, socket.cookies) is None:
+            await socket.close(4401)
+        else:
+            await world.serve_screen(socket)
+
+
+def _data_routes(app: FastAPI, world: "FeedServer") -> None:
+    @app.get("/api/v1/units/{unit}/series")
+    def series(unit: str, request: Request) -> dict[str, Any]:
+        query = request.query_params
+        first, to, step = int(query["from"]), int(query["to"]), int(query["step"])
+        points = world.units[unit].trend(query["quantity"], first, to, step)
+        return {"quantity": query["quantity"], "unit": "", "step": step, "points": points}
+
+    @app.get("/{path:path}")
+    def page(path: str) -> Response:
+        file = STATIC / path
+        if path.startswith("api/"):
+            return problem(404, "not-found", path)
+        return FileResponse(file if path and file.is_file() else STATIC / "index.html")
