@@ -12,7 +12,7 @@ WEB_SOURCES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -p
 SUITES      := $(wildcard tests/architecture tests/unit tests/devices tests/integration tests/acceptance tests/browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup web demo check format test test-servers faults bench lock clean
+.PHONY: help setup web demo check format docs test test-servers faults bench lock clean
 
 help:  ## this list
 	@echo 'Lastmile. First time? make demo'
@@ -36,6 +36,9 @@ check: setup web  ## linters, types, import rules, lock files
 format: setup  ## let ruff repair what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: setup  ## write the generated part of docs/asyncapi.yaml
+	$(BIN)/python scripts/asyncapi.py
 
 test: setup web test-servers  ## every test; ARGS="-k gap" passes options on to pytest
 	$(NPM) test

@@ -28,6 +28,7 @@ class AdmitReason(StrEnum):
     UNKNOWN_UNIT = "unknown-unit"
     FOREIGN_TOPIC = "foreign-topic"  # the unit is registered under another site or kind
     OUT_OF_RANGE = "out-of-range"  # one value is not plausible; the record is stored
+    UNKNOWN_COMMAND = "unknown-command"  # a reply to a command this gateway did not send
     TOO_MANY_GAPS = "too-many-gaps"  # not admitted, so not acked, so not lost
 
 
@@ -83,14 +84,6 @@ class Greeting(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
 
 
-class Answer(msgspec.Struct, frozen=True, gc=False):
-    """A unit's reply to a command."""
-
-    route: Route
-    body: Reply
-    received_at: Instant
-
-
 class Admission:
     """Judges messages in the order of the log. State: the ledger, the units, their clocks."""
 
@@ -99,7 +92,7 @@ class Admission:
         self.units = units
         self.clocks = clocks
 
-    def admit(self, message: Unpacked) -> Admitted | Duplicate | Greeting | Answer | Refused:
+    def admit(self, message: Unpacked) -> Admitted | Duplicate | Greeting | Refused:
         """What becomes of one message. Values out of range are still inside: see :func:`refuse_values`."""
         route = message.route
         unit = self.units.get(route.address.unit)
@@ -112,7 +105,7 @@ class Admission:
             self._hear(route, body, received_at)
             return Greeting(route, body, received_at, message.log.payload)
         if isinstance(body, Reply):
-            return Answer(route, body, received_at)
+            return _refuse(message, AdmitReason.UNKNOWN_COMMAND, body.id)
         return self._number(message, body, unit)
 
     def account(self, refused: Refused) -> LaneLedger | None:

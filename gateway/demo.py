@@ -287,7 +287,7 @@ def run_replay(
         raise typer.BadParameter(f"{record} does not exist")
     data = data.resolve()
     token = unit_token(data, unit, site, f"{unit} (replay)", Provenance.TEST, UnitKind.AMBULANCE)
-    link = f"recording=wfdb:{record.resolve()}?speed={speed:g}"
+    link = f"monitor=wfdb:{record.resolve()}?speed={speed:g}"
     raise typer.Exit(asyncio.run(_replay(agent_arguments(data, unit, site, token, [link], profile="replay"))))
 
 

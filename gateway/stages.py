@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from gateway.acks import AckDesk
-from gateway.admit import Admission, Admitted, Answer, Duplicate, Greeting, implausible
+from gateway.admit import Admission, Admitted, Duplicate, Greeting, implausible
 from gateway.alerts.alert import Alert, IllegalMove, UnknownAlert
 from gateway.alerts.book import AlertBook, Transition
 from gateway.changes import Changes, LaneChange, Position, Rejection
@@ -31,7 +31,6 @@ class Intake(msgspec.Struct):
     records: list[Admitted] = []
     duplicates: list[Duplicate] = []
     greetings: list[Greeting] = []
-    answers: list[Answer] = []
     rejections: list[Rejection] = []
     lanes: dict[int, LaneLedger] = {}
     imposters: list[str] = []  # units greeted by an epoch that had been superseded
@@ -99,8 +98,6 @@ class Stages:
                     self.desk.touch(outcome.lane)
                 case Greeting():
                     self._take_greeting(intake, outcome)
-                case Answer():
-                    intake.answers.append(outcome)
                 case Refused():
                     self._take_refused(intake, outcome)
         for lane in intake.lanes.values():

@@ -55,7 +55,7 @@ class ReplayLink:
         finally:
             if child.returncode is None:
                 child.kill()
-            await child.wait()
+            await child.communicate()  # empties the pipes: without that asyncio would wait for ever
 
     async def _header(self, child: asyncio.subprocess.Process) -> Header:
         message = await _read(child)

@@ -10,6 +10,7 @@ import ctypes
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -28,6 +29,8 @@ log = structlog.get_logger("broker")
 
 DENIED_PREFIX: Final = "lm.denied"
 _VIOLATION = re.compile(r'mid:\d+ - "(?P<unit>[a-z0-9-]+)".* - (?P<what>(?:Publish|Subscription) Violation.*)$')
+_NO_ROOM = re.compile(r"no space left on device|disk quota exceeded")
+ROOM_AGAIN: Final = 4 << 20  # bytes free on the log's disk, until which a full one counts as full
 _PR_SET_PDEATHSIG: Final = 1
 
 CONFIG: Final = """# Written by `lastmile broker`; edit the settings of the data directory instead.
@@ -141,7 +144,9 @@ def server_binary() -> str:
 async def _supervise(
     server: asyncio.subprocess.Process, stop: asyncio.Event, data: Path, ports: BrokerPorts, secrets: Secrets
 ) -> None:
-    watching = asyncio.create_task(_watch_log(server, data / "broker.log", ports, secrets), name="broker-log")
+    full = asyncio.Event()
+    watching = asyncio.create_task(_watch_log(server, data / "broker.log", ports, secrets, full), name="broker-log")
+    healing = asyncio.create_task(_restart_when_room(server, data / "jetstream", full), name="broker-disk")
     died = asyncio.create_task(server.wait(), name="broker-wait")
     stopping = asyncio.create_task(stop.wait(), name="broker-stop")
     await asyncio.wait({died, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -149,13 +154,29 @@ async def _supervise(
         server.send_signal(signal.SIGINT)
     await died
     stopping.cancel()
+    healing.cancel()
     await watching
     if not stop.is_set():
         log.error("nats-server died, starting it again", code=server.returncode)
         await asyncio.sleep(0.2)
 
 
-async def _watch_log(server: asyncio.subprocess.Process, path: Path, ports: BrokerPorts, secrets: Secrets) -> None:
+async def _restart_when_room(server: asyncio.subprocess.Process, store: Path, full: asyncio.Event) -> None:
+    """Ends a server whose disk was full as soon as there is room, so that it is started again.
+
+    NATS keeps the error of the block it was writing: it would refuse every message until its next start.
+    """
+    await full.wait()
+    log.error("the disk of the broker's log is full; agents keep what they have", store=str(store))
+    while shutil.disk_usage(store).free < ROOM_AGAIN:  # noqa: ASYNC110 - nobody tells when a disk gets room
+        await asyncio.sleep(1.0)
+    log.warning("the disk of the broker's log has room again, restarting nats-server")
+    server.send_signal(signal.SIGINT)
+
+
+async def _watch_log(
+    server: asyncio.subprocess.Process, path: Path, ports: BrokerPorts, secrets: Secrets, full: asyncio.Event
+) -> None:
     """Copies the server's log to its file; refused publishes become messages the gateway can show."""
     assert server.stderr is not None
     client: Client | None = None
@@ -163,6 +184,8 @@ async def _watch_log(server: asyncio.subprocess.Process, path: Path, ports: Brok
         async for line in server.stderr:
             file.write(line)
             file.flush()
+            if _NO_ROOM.search(line.decode(errors="replace")):
+                full.set()
             found = _VIOLATION.search(line.decode(errors="replace").rstrip())
             if found is None:
                 continue

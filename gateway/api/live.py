@@ -225,7 +225,7 @@ class LiveHub:
 
     @property
     def watched(self) -> bool:
-        """Whether a screen is open, or was within ``RESUME_US``; if not, values may be left out of the history."""
+        """Whether a screen is open, or was within ``RESUME_US``; if not, observations may be left out of the feed."""
         return bool(self._screens) or self._clock() - self._left_at < RESUME_US
 
     # ---- from the sockets --------------------------------------------------------------------------------------------

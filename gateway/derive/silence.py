@@ -42,6 +42,7 @@ class SilenceWatch:
     def __init__(self, started_at: Instant) -> None:
         self._started_at = started_at
         self._units: dict[str, Instant] = {}
+        self._back: dict[str, Instant] = {}  # when a unit's link last came back: its channels count from then
         self._channels: dict[tuple[str, str, str], Instant] = {}
         self._silent: set[tuple[str, str | None, str | None]] = set()
 
@@ -62,6 +63,9 @@ class SilenceWatch:
             self._channels[unit, device, channel] = 0
 
     def hear_unit(self, unit: str, at: Instant) -> None:
+        """The unit said anything at all."""
+        if at - self._units.get(unit, 0) >= LINK_SUSPECT:
+            self._back[unit] = at
         self._units[unit] = at
 
     def hear(self, unit: str, device: str, channel: str, at: Instant) -> None:
@@ -87,6 +91,8 @@ class SilenceWatch:
             limit = allowed_silence(channel)
             if now - at < limit and key not in self._silent:
                 continue  # nearly all of them, nearly always
+            if key not in self._silent:
+                at = max(at, self._back.get(unit, at))  # noqa: PLW2901 - a link that was down gave it no chance to speak
             heard = self._units.get(unit, 0)
             # A dead link says nothing about the sensor behind it: its channels keep their last judgement.
             if limit and (now - heard < LINK_SUSPECT or now - at < limit):

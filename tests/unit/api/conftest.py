@@ -125,9 +125,12 @@ class Hospital:
     async def client(self, name: str | None = None, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
         """A browser on this machine, signed in as ``name``."""
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", **options) as client:
+        options = {"base_url": "http://localhost"} | options
+        async with httpx.AsyncClient(transport=transport, **options) as client:
             if name:
-                answer = await client.post("/api/v1/session", json={"username": name, "password": PASSWORD})
+                answer = await client.post(
+                    "http://localhost/api/v1/session", json={"username": name, "password": PASSWORD}
+                )
                 assert answer.status_code == 200, answer.text
             yield client
 

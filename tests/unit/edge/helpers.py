@@ -1,5 +1,6 @@
 """Records for outbox tests."""
 
+import random
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -34,13 +35,8 @@ def payload(lane: Lane, seq: int, epoch: str = EPOCH, size: int = 2400) -> bytes
 
 
 def noise(seed: int, size: int) -> bytes:
-    """Bytes that do not compress (a linear congruential generator)."""
-    state = seed * 2654435761 % 2**32
-    out = bytearray()
-    for _ in range(size):
-        state = (1664525 * state + 1013904223) % 2**32
-        out.append(state >> 24)
-    return bytes(out)
+    """Bytes that do not compress."""
+    return random.Random(seed).randbytes(size)
 
 
 def entries(lane: Lane, numbers: Iterable[int], epoch: str = EPOCH, size: int = 2400) -> list[Entry]:

@@ -62,6 +62,7 @@ class Device:
 
     async def close(self) -> None:
         self._server.close()
+        await self._server.wait_closed()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         gone = asyncio.ensure_future(reader.read())
@@ -128,17 +129,13 @@ def waveforms(count: int) -> list[bytes]:
     return [
         patient_monitor.encode(
             Waveform(
-                observed_at=AT + 200_000 * n, n0=100 * n, fs=500.0, leads=ECG_LEADS_12, scale=patient_monitor_scale(),
+                observed_at=AT + 200_000 * n, n0=100 * n, fs=500.0, leads=ECG_LEADS_12, scale=0.005,
                 samples=noise(n, 2400),
             ),
             n,
         )
         for n in range(count)
     ]  # fmt: skip
-
-
-def patient_monitor_scale() -> float:
-    return 0.005
 
 
 # the pass at which to die: far enough in that the path is under load
@@ -245,5 +242,3 @@ async def test_an_agent_with_twelve_leads_and_vitals_stays_below_eighty_megabyte
     await device.close()
     assert resident < 80, f"{resident:.0f} MB"
     assert "numpy" not in libraries, "numpy stays in the child that reads the recording"
-
-

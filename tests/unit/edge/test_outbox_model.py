@@ -230,7 +230,7 @@ class OutboxMachine(RuleBasedStateMachine):
                     missing.remove(seq)
             if missing and (account := self.box.accounts.get(stream)) is not None:
                 missing.subtract(account.shed)
-                for key, in self.box._db.execute(  # every row held
+                for (key,) in self.box._db.execute(  # every row held
                     SQL[stream.lane].read.replace("id, payload", "id"), (account.key(0), account.key(2**47), 10**6)
                 ):
                     missing.remove(key - account.key(0))

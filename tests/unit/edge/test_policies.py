@@ -27,8 +27,11 @@ class TestWeakLink:
         return [
             gauge.sample(
                 Sample(
-                    now=float(t), produced=int(rates["produced"] * t), delivered=int(rates["delivered"] * t),
-                    live_wait=rates.get("live_wait", 0.0), round_trip=rates.get("round_trip", 0.1),
+                    now=float(t),
+                    produced=int(rates["produced"] * t),
+                    delivered=int(rates["delivered"] * t),
+                    live_wait=rates.get("live_wait", 0.0),
+                    round_trip=rates.get("round_trip", 0.1),
                     idle=bool(rates.get("idle", 0)),
                 )  # fmt: skip
             )

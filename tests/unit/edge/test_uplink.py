@@ -143,7 +143,12 @@ async def test_an_operator_may_choose_the_link_mode(tmp_path: Path, broker: Brok
         gateway.command(Command(id="c3", name="link-mode", arguments={"mode": "full"}, expires_at=0))
         await gateway.until(lambda: len(gateway.replies) == 4)
         outcome = [(reply.id, reply.accepted, reply.reason) for reply in gateway.replies]
-        assert outcome == [("c1", True, ""), ("c1", True, ""), ("c2", False, "unknown-command"), ("c3", False, "expired")]
+        assert outcome == [
+            ("c1", True, ""),
+            ("c1", True, ""),
+            ("c2", False, "unknown-command"),
+            ("c3", False, "expired"),
+        ]
         await gateway.until(lambda: gateway.hellos[-1].link_mode is LinkMode.WEAK)
         assert ("link-mode", {"mode": "weak", "reason": "command"}) in side.events
 

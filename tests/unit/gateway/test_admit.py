@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gateway.admit import Admission, Admitted, Clock, Duplicate, Greeting, RegisteredUnit, implausible, judge_time
 from gateway.contract.envelope import Hello, Presence
 from gateway.contract.identity import ClockQuality, Provenance
-from gateway.contract.observation import Observation
+from gateway.contract.observation import Observation, Reply
 from gateway.contract.quantity import HOUR, MINUTE, SECOND
 from gateway.contract.topic import Channel, UnitAddress, UnitKind
 from gateway.contract.wire import encode
@@ -67,6 +67,13 @@ def test_a_refused_record_is_accounted_for_by_its_number() -> None:
     assert lane is not None
     assert lane.watermark == 1
     assert stage.account(outcome) is None, "its number counts once"
+
+
+def test_a_reply_nobody_asked_for_is_kept_as_refused() -> None:
+    reply = Reply(id="c1", epoch=EPOCH, accepted=True)
+    outcome = take(admission(), encode(reply), channel=Channel.REPLY)
+    assert isinstance(outcome, Refused)
+    assert (outcome.reason, outcome.detail) == ("unknown-command", "c1")
 
 
 def test_garbage_has_no_number() -> None:

@@ -56,3 +56,18 @@ def test_a_silence_raised_before_a_restart_is_not_raised_again_and_ends_with_the
     assert silence.check(NOW + LINK_SILENCE) == []
     silence.hear_unit("amb-001", NOW + LINK_SILENCE)
     assert [change.silent for change in silence.check(NOW + LINK_SILENCE)] == [False]
+
+
+def test_a_link_that_comes_back_gives_its_channels_a_moment_to_speak() -> None:
+    silence = watch()
+    for second in range(1, 120):
+        silence.check(NOW + second * SECOND)
+    back = NOW + 120 * SECOND
+    found = []
+    for second in range(11):
+        silence.hear_unit("amb-001", back + second * SECOND)
+        found += [(second, change) for change in silence.check(back + second * SECOND)]
+    assert [(second, change.channel, change.silent) for second, change in found] == [
+        (0, None, False),
+        (10, "spo2", True),
+    ]

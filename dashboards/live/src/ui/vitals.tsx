@@ -8,9 +8,10 @@ import { age, fixed, t } from "../text/text";
 import { pressureOf, readingOf, UNKNOWN, type Reading } from "./reading";
 import { Spark } from "./spark";
 
-function limitsText(unit: UnitState, quantity: QuantityName): string {
+/** The limits of a quantity in words; null while the unit has none. */
+function limitsText(unit: UnitState, quantity: QuantityName): string | null {
   const limits = unit.limits?.[quantity];
-  if (!limits || (limits.low == null && limits.high == null)) return t("vital.limits.none");
+  if (!limits || (limits.low == null && limits.high == null)) return null;
   const side = (v: number | null | undefined): string =>
     v == null ? UNKNOWN : fixed(v, QUANTITIES[quantity].decimals);
   return t("vital.limits", { low: side(limits.low), high: side(limits.high) });
@@ -25,12 +26,13 @@ interface Props {
 }
 
 function Vital({ unit, quantity, name, reading, beside = "" }: Props) {
+  const limits = limitsText(unit, quantity);
   return (
     <div class={`vital ${reading.freshness}`} data-quantity={quantity}>
       <div class="vital-head">
         <span class="name">{name}</span>
         <span class="quiet">{QUANTITIES[quantity].shown}</span>
-        <span class="quiet limits tabular">{limitsText(unit, quantity)}</span>
+        <span class={`quiet limits tabular ${limits === null ? "none" : ""}`}>{limits ?? t("vital.limits.none")}</span>
       </div>
       <span class="number tabular">{reading.text}</span>
       <div class="vital-foot">
