@@ -30,7 +30,7 @@ from gateway.adapters.broker import load_secrets, read_ports
 from gateway.adapters.commit import commit
 from gateway.adapters.compactor import Compactor
 from gateway.adapters.jetstream import BrokerAddress, Inbox, StreamLimits
-from gateway.adapters.load import load, load_units
+from gateway.adapters.load import load, load_subjects, load_units
 from gateway.adapters.metrics import Metrics
 from gateway.adapters.migrate import migrate
 from gateway.adapters.retention import DAY, Policy, Retention
@@ -46,6 +46,7 @@ from gateway.api.services import Services
 from gateway.changes import Changes
 from gateway.config import RetentionSettings, Settings, write_private
 from gateway.derive.derivation import Derivation
+from gateway.fleet import Subject
 from gateway.pipeline import Conflict, Pipeline
 from gateway.rules.engine import Rules
 from gateway.stages import PersonsMove, Stages
@@ -75,6 +76,7 @@ class Gateway:
         self.demo = demo
         self.stop = asyncio.Event()
         self.stop_threads = threading.Event()
+        self.registry_changed = asyncio.Event()
         self.started_at = clock.now()
         self.troubles: dict[str, str] = {"start": "starting"}  # why not ready
         self.committed_at = 0
@@ -208,11 +210,12 @@ class Gateway:
             await self._refresh_registry()
             restored = self.restored
             self.metrics.observe_fleet(restored.fleet, restored.ledger, len(self.book.open))
-            await _pause(self.stop, REGISTRY_SECONDS)
+            await _pause(self.registry_changed, REGISTRY_SECONDS)
+            self.registry_changed.clear()
 
     async def _refresh_registry(self) -> None:
         fleet = self.restored.fleet
-        units, hashes = await asyncio.wrap_future(self.database.submit(_read_registry))
+        units, hashes, subjects = await asyncio.wrap_future(self.database.submit(_read_registry))
         for unit in set(fleet.units) - set(units):
             log.warning("unit revoked", unit=unit)
             self.callout.credentials.pop(unit, None)
@@ -224,12 +227,8 @@ class Gateway:
             if fleet.units.get(unit) != entry:
                 fleet.register(unit, entry)
             self.callout.credentials[unit] = Credential(entry.address, hashes[unit])
-
-    async def tick_screens(self) -> None:
-        """Every second each screen hears the time; a screen that hears nothing for five knows it is stale."""
-        while not self.stop.is_set():
-            self.hub.tick(self.lag())
-            await _pause(self.stop, 1.0)
+        for unit in fleet.set_subjects(subjects):
+            self.hub.notify("unit", unit, {"unit": self.stages.describe(unit)})
 
     async def connect_system(self) -> None:
         """The connection by which live sessions are cut."""
@@ -264,11 +263,16 @@ class Gateway:
             static_dir=STATIC_DIR,
             demo=login,
             lag=self.lag,
+            on_association=self._follow_association,
         )
         http = self.settings.http
         self.server = build_server(create_app(services), http.host, http.port or _last_port(self.data))
         self._announce(self.server.port)
         await self.server.serve()
+
+    def _follow_association(self, _unit: str) -> None:
+        """A device of the unit speaks for somebody else now: every screen learns it at once."""
+        self.registry_changed.set()
 
     async def _prepare_accounts(self) -> DemoLogin | None:
         now = clock.now()
@@ -307,7 +311,6 @@ class Gateway:
                 tasks.create_task(asyncio.to_thread(job))
             beside = [
                 tasks.create_task(self.watch_registry(), name="registry"),
-                tasks.create_task(self.tick_screens(), name="ticks"),
                 tasks.create_task(self.connect_system(), name="system"),
             ]
             await self.stop.wait()
@@ -334,9 +337,9 @@ def run_gateway(data: Path, settings: Settings, *, demo: bool = False) -> None:
     uvloop.run(main())
 
 
-def _read_registry(connection: Connection) -> tuple[dict[str, Any], dict[str, str]]:
+def _read_registry(connection: Connection) -> tuple[dict[str, Any], dict[str, str], dict[str, Subject]]:
     hashes = connection.execute(select(tables.unit.c.id, tables.unit.c.token_hash))
-    return load_units(connection), {row.id: row.token_hash for row in hashes}
+    return load_units(connection), {row.id: row.token_hash for row in hashes}, load_subjects(connection, clock.now())
 
 
 def _policy(keep: RetentionSettings) -> Policy:

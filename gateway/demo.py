@@ -19,7 +19,7 @@ import msgspec
 import typer
 
 from gateway.contract.identity import Provenance
-from gateway.contract.topic import UnitKind
+from gateway.contract.topic import UnitAddress, UnitKind
 from gateway.supervisor import end, start
 from gateway.watcher import FeedWatcher, Figures
 
@@ -82,7 +82,7 @@ def unit_token(data: Path, unit: str, site: str, name: str, provenance: Provenan
     path = data / "units" / f"{unit}.token"
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
-        write_private(path, register(data, unit, site, kind, name, provenance).encode())
+        write_private(path, register(data, UnitAddress(site, kind, unit), name, provenance).encode())
     return path
 
 

@@ -20,6 +20,15 @@ class Latest(msgspec.Struct, frozen=True, gc=False):
     derived: bool
 
 
+class Subject(msgspec.Struct, frozen=True):
+    """The person a unit's devices speak for now. The feed shows as much of it as the one who looks may see."""
+
+    id: str
+    name: str
+    sex: str | None
+    age: int | None  # whole years
+
+
 class UnitState(msgspec.Struct):
     """One unit now. ``latest``: (device, quantity) to its newest value."""
 
@@ -41,6 +50,7 @@ class Fleet:
         self.states: dict[str, UnitState] = {}
         self.clocks: dict[str, Clock] = {}
         self.superseded: dict[str, set[str]] = {}  # earlier epochs of a unit: none of them may greet again
+        self.subjects: dict[str, Subject] = {}
         self.devices: set[tuple[str, str]] = set()
         self.dirty_latest: dict[str, set[tuple[str, str]]] = {}  # unit: (device, quantity)
 
@@ -55,6 +65,12 @@ class Fleet:
     def revoke(self, unit: str) -> None:
         self.units.pop(unit, None)
         self.states.pop(unit, None)
+
+    def set_subjects(self, subjects: dict[str, Subject]) -> list[str]:
+        """Takes in who each unit speaks for; returns the units for which that changed."""
+        changed = [unit for unit in self.units if subjects.get(unit) != self.subjects.get(unit)]
+        self.subjects = subjects
+        return changed
 
     def greet(self, unit: str, hello: Hello, at: Instant) -> bool:
         """Takes in a hello; False when its epoch had been superseded: a second device answers to this name."""
@@ -124,7 +140,7 @@ class Fleet:
             "clock": {"quality": str(clock.quality), "offset": clock.offset, "error": clock.error},
             "outbox_records": state.outbox_records,
             "gaps_open": gaps_open,
-            "subject": None,
+            "subject": msgspec.to_builtins(self.subjects.get(unit)),
             "latest": _newest(state.latest),
         }
 

@@ -2,23 +2,18 @@
 
 import asyncio
 import logging
-import secrets
 import sys
 from pathlib import Path
 from typing import Annotated, Final
 
 import structlog
 import typer
-from sqlalchemy import select, update
-from sqlalchemy.dialects.sqlite import insert
 
-from gateway.adapters import clock, tables
-from gateway.adapters.auth_callout import hash_token
-from gateway.adapters.migrate import migrate
-from gateway.adapters.sql import DATABASE_NAME, Database, connect
+from gateway.adapters import clock
+from gateway.adapters.enrolment import enrol, every_unit, open_database, revoke
 from gateway.config import Settings, SettingsError, load_settings
 from gateway.contract.identity import Provenance
-from gateway.contract.topic import UnitKind, is_id
+from gateway.contract.topic import UnitAddress, UnitKind, is_id
 
 Data = Annotated[Path, typer.Option("--data", help="Data directory.")]
 DEFAULT_DATA: Final = Path("var/lastmile")
@@ -124,7 +119,7 @@ def add_unit(
     """Register a unit, or give a registered one a new token. The token is shown once."""
     if not is_id(unit) or not is_id(site):
         raise typer.BadParameter("ids are 1 to 48 of a-z, 0-9 and -")
-    token = register(data, unit, site, kind, name or unit, provenance)
+    token = register(data, UnitAddress(site, kind, unit), name or unit, provenance)
     if token_file is None:
         typer.echo(token)
     else:
@@ -136,10 +131,8 @@ def add_unit(
 @units.command("revoke")
 def revoke_unit(unit: str, data: Data = DEFAULT_DATA) -> None:
     """Bar a unit; its live session is cut within seconds. What it sent stays."""
-    database = _open(data)
-    table = tables.unit
-    revoke = update(table).where(table.c.id == unit, table.c.revoked_at.is_(None)).values(revoked_at=clock.now())
-    changed = database.submit(lambda connection: connection.execute(revoke).rowcount).result()
+    database = open_database(data)
+    changed = database.submit(lambda connection: revoke(connection, unit, clock.now())).result()
     database.close()
     if not changed:
         raise typer.BadParameter(f"no registered unit {unit}")
@@ -148,34 +141,20 @@ def revoke_unit(unit: str, data: Data = DEFAULT_DATA) -> None:
 @units.command("list")
 def list_units(data: Data = DEFAULT_DATA) -> None:
     """List units: id, site, kind, provenance, name."""
-    database = _open(data)
-    rows = database.submit(lambda connection: connection.execute(select(tables.unit).order_by("id")).all()).result()
+    database = open_database(data)
+    rows = database.submit(every_unit).result()
     database.close()
     for row in rows:
         state = "revoked" if row.revoked_at else row.provenance
         typer.echo(f"{row.id}\t{row.site}\t{row.kind}\t{state}\t{row.name}")
 
 
-def register(data: Path, unit: str, site: str, kind: UnitKind, name: str, provenance: Provenance) -> str:
-    """Puts a unit (and its site) into the registry; returns its new token: 256 random bits."""
-    token = secrets.token_urlsafe(32)
-    database = _open(data)
-    row = {
-        "id": unit, "site": site, "kind": str(kind), "name": name, "provenance": str(provenance),
-        "token_hash": hash_token(token), "registered_at": clock.now(), "revoked_at": None,
-    }  # fmt: skip
-    statement = insert(tables.unit).values(row).on_conflict_do_update(index_elements=["id"], set_=row)
-    place = insert(tables.site).values(id=site, name=site).on_conflict_do_nothing()
-    database.submit(lambda connection: (connection.execute(place), connection.execute(statement))).result()
+def register(data: Path, address: UnitAddress, name: str, provenance: Provenance) -> str:
+    """Puts a unit into the registry of a data directory; returns its new token."""
+    database = open_database(data)
+    token = database.submit(lambda connection: enrol(connection, address, name, provenance, clock.now())).result()
     database.close()
     return token
-
-
-def _open(data: Path) -> Database:
-    data.mkdir(parents=True, exist_ok=True)
-    database = Database(connect(data / DATABASE_NAME))
-    migrate(database.engine)
-    return database
 
 
 def audit(

@@ -14,7 +14,7 @@ import structlog
 
 log = structlog.get_logger("supervisor")
 
-PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds before the next start
+PAUSES: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)  # seconds before the next start
 STEADY_SECONDS: Final = 30.0  # a child that ran so long starts again at once
 STOP_SECONDS: Final = 4.0
 _PR_SET_PDEATHSIG: Final = 1
@@ -55,10 +55,10 @@ async def keep_running(name: str, arguments: list[str], stop: asyncio.Event) -> 
         if stop.is_set():
             await end(process)
             return
-        failures = 0 if loop.time() - began > STEADY_SECONDS else failures + 1
+        failures = 0 if loop.time() - began > STEADY_SECONDS else min(failures + 1, len(PAUSES) - 1)
         log.error("process died, starting it again", process=name, code=process.returncode)
         with suppress(TimeoutError):
-            async with asyncio.timeout(PAUSES[min(failures, len(PAUSES)) - 1]):
+            async with asyncio.timeout(PAUSES[failures]):
                 await stop.wait()
 
 
@@ -76,10 +76,16 @@ async def end(process: asyncio.subprocess.Process) -> None:
 
 
 async def run_supervisor(children: dict[str, list[str]]) -> None:
-    """Runs the children until SIGTERM or SIGINT."""
+    """Runs the children until SIGTERM or SIGINT; the last one started is the first to end."""
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    async with asyncio.TaskGroup() as tasks:
-        for child, arguments in children.items():
-            tasks.create_task(keep_running(child, arguments, stop), name=child)
+    stops = {child: asyncio.Event() for child in children}
+    keepers = {
+        child: asyncio.create_task(keep_running(child, arguments, stops[child]), name=child)
+        for child, arguments in children.items()
+    }
+    await stop.wait()
+    for child in reversed(children):
+        stops[child].set()
+        await keepers[child]

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TypeVar
 
+import hypothesis
 import pytest
 
 REPOSITORY = Path(__file__).parent.parent
@@ -19,6 +20,11 @@ SERVERS = {
     "mosquitto_sub": ("mosquitto_sub", "mosquitto-clients"),
     "chromium": ("chromium", "chromium"),
 }
+
+
+# How long an example takes says how busy the machine is, nothing about the code.
+hypothesis.settings.register_profile("lastmile", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("lastmile")
 
 
 def pytest_configure() -> None:

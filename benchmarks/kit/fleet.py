@@ -8,7 +8,7 @@
 
 import argparse
 import json
-import select
+import os
 import subprocess
 import sys
 import time
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.kit.mqtt import Connection, Loop
-from benchmarks.kit.waves import STEP_US, Ambulance, render
+from benchmarks.kit.waves import PER_SECOND, STEP_US, Ambulance, render
 
 SLOTS: Final = 50  # a frame's 200 ms in turns of 4 ms; ambulances are spread over them
 PATIENTS: Final = 8
@@ -32,7 +32,7 @@ class Fleet:
         for number, (unit, token) in enumerate(tokens.items()):
             base = f"lm/v1/bench/ambulance/{unit}"
             connection = Connection(port, unit, token, f"{base}/ack")
-            self.ambulances.append(Ambulance(connection, base, loops[number % PATIENTS]))
+            self.ambulances.append(Ambulance(connection, base, loops[number % PATIENTS], number % PER_SECOND))
         self.loop = Loop([one.connection for one in self.ambulances])
         self.driving = 0
         self._turn = 0
@@ -42,16 +42,11 @@ class Fleet:
 
     def run(self) -> None:
         """Drives and obeys until told to end."""
-        poll = select.poll()
-        poll.register(sys.stdin, select.POLLIN)
-        while True:
+        os.set_blocking(sys.stdin.fileno(), False)
+        while all(self._obey(command) for command in self._commands()):
             due = self._began + self._turn * FRAME_S / SLOTS
-            wait = due - time.time()
-            if wait > 0:
+            while (wait := due - time.time()) > 0:
                 self.loop.step(wait)
-                if poll.poll(0) and not self._obey(sys.stdin.readline().strip()):
-                    return
-                continue
             self._late.append(-wait)
             for number in range(self._turn % SLOTS, self.driving, SLOTS):
                 self.ambulances[number].send_frame(int(due * 1e6))
@@ -59,10 +54,17 @@ class Fleet:
             if self._turn % 10 == 0:
                 self.loop.step(0)
 
+    @staticmethod
+    def _commands() -> list[str]:
+        try:
+            return os.read(sys.stdin.fileno(), 4096).decode().split()
+        except BlockingIOError:
+            return []
+
     def _obey(self, command: str) -> bool:
         if command == "report":
             self._answer(self._report())
-        elif command in ("end", ""):
+        elif command == "end":
             self.loop.settle(60)
             self._answer({one.connection.client: [one.epoch, one.frame, 2 * one.seconds] for one in self.ambulances})
             return False

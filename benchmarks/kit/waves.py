@@ -41,14 +41,15 @@ def render(patients: int) -> list[Loop]:
 
 
 class Ambulance:
-    """One unit: what it sends, and how far it is."""
+    """One unit: what it sends, and how far it is. ``phase``: which frame of a second vitals and position go with."""
 
-    def __init__(self, connection: Connection, base: str, loop: Sequence[bytes]) -> None:
+    def __init__(self, connection: Connection, base: str, loop: Sequence[bytes], phase: int) -> None:
         self.connection = connection
         self.base = base
         self.epoch = secrets.token_hex(8)
         self.frame = 0
         self.seconds = 0  # of vitals and positions
+        self._phase = phase
         self._loop = loop
         self._head, self._tail, self._at = self._template()
 
@@ -77,7 +78,7 @@ class Ambulance:
         struct.pack_into(">Q", head, at["observed_at"], ended_at - STEP_US)
         parts: list[bytes | bytearray | memoryview] = [head, self._loop[number % FRAMES], self._tail]
         messages = 1
-        if number % PER_SECOND == 0:
+        if number % PER_SECOND == self._phase:
             parts += [self._numerics(ended_at), self._position(ended_at)]
             messages += 2
             self.seconds += 1

@@ -1,9 +1,10 @@
 """Reads back, when the gateway starts, the state the last commit left."""
 
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from gateway.adapters import tables
 from gateway.admit import Clock, RegisteredUnit
@@ -15,7 +16,7 @@ from gateway.contract.quantity import SECOND
 from gateway.contract.topic import UnitAddress, UnitKind
 from gateway.derive.derivation import DERIVED_EPOCH
 from gateway.derive.silence import SilenceWatch
-from gateway.fleet import Fleet, Latest
+from gateway.fleet import Fleet, Latest, Subject
 from gateway.ledger import Absence, Fate, IdSource, LaneLedger, Ledger
 from gateway.rules.hold import Hold
 from gateway.rules.threshold import Thresholds
@@ -63,6 +64,31 @@ def load_units(connection: Connection) -> dict[str, RegisteredUnit]:
         row.id: RegisteredUnit(UnitAddress(row.site, UnitKind(row.kind), row.id), row.name, Provenance(row.provenance))
         for row in rows
     }
+
+
+def load_subjects(connection: Connection, now: Instant) -> dict[str, Subject]:
+    """Who each unit speaks for now: the person of its newest association that has begun and not ended."""
+    who, person = tables.association.c, tables.person.c
+    query = (
+        select(who.unit, person.id, person.name, person.sex, person.birth_date)
+        .join_from(tables.association, tables.person, person.id == who.subject)
+        .where(who.start_at <= now, or_(who.end_at.is_(None), who.end_at > now))
+        .order_by(who.start_at, who.id)
+    )
+    return {
+        row.unit: Subject(row.id, row.name, row.sex, age_in_years(row.birth_date, now))
+        for row in connection.execute(query)
+    }
+
+
+def age_in_years(birth_date: str | None, now: Instant) -> int | None:
+    """Whole years lived on the day of ``now`` (UTC); None when the date is not known or not a date."""
+    try:
+        born = date.fromisoformat(birth_date or "")
+    except ValueError:
+        return None
+    today = datetime.fromtimestamp(now / SECOND, UTC).date()
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
 def _load_position(connection: Connection) -> Position | None:

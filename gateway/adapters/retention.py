@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, Engine, delete, func, insert, select
+from sqlalchemy import Connection, Engine, delete, insert, select
 
 from gateway.adapters import blocks, tables
 from gateway.contract.envelope import Instant, Lane
@@ -34,7 +34,7 @@ class Reason(StrEnum):
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """How long and how much is kept. Ages count from event time; None = for ever."""
+    """How long and how much is kept. Ages count from event time of a block's first record; None = for ever."""
 
     waveforms: int | None = 30 * DAY
     numerics: int | None = 3 * 365 * DAY
@@ -76,15 +76,14 @@ class Retention:
         return gone
 
     def _retire(self, lane: Lane, until: Instant, reason: Reason, now: Instant, stop: threading.Event | None) -> int:
-        """Deletes the blocks of a lane that end before ``until``."""
+        """Deletes the blocks of a lane that begin before ``until``; found through the index, unit by unit."""
         block = tables.block
-        query = (
-            select(block.c.id)
-            .where(block.c.lane == lane.value, block.c.end_at < until)
-            .order_by(block.c.lane_id, block.c.first_seq)
-        )
+        query = select(block.c.id).where(block.c.lane == lane.value, block.c.start_at < until)
+        ids: list[int] = []
         with self._engine.connect() as connection:
-            ids = [found for found in connection.execute(query).scalars() if found not in self._damaged]
+            for unit in connection.execute(select(tables.unit.c.id)).scalars().all():
+                found = connection.execute(query.where(block.c.unit == unit).order_by(block.c.start_at)).scalars()
+                ids += [one for one in found if one not in self._damaged]
         gone = 0
         for at in range(0, len(ids), BATCH):
             if stop is not None and stop.is_set():
@@ -120,15 +119,20 @@ class Retention:
 
     def _oldest_day(self) -> tuple[Lane, Instant] | None:
         """The lane that goes first and the end of its oldest day; None when there are no blocks."""
-        block = tables.block
         with self._engine.connect() as connection:
+            units = connection.execute(select(tables.unit.c.id)).scalars().all()
             for lane in ORDER:
-                query = select(func.min(block.c.end_at)).where(
-                    block.c.lane == lane.value, block.c.id.not_in(self._damaged)
-                )
-                if (oldest := connection.execute(query).scalar()) is not None:
-                    return lane, (oldest // DAY + 1) * DAY
+                starts = [at for unit in units if (at := self._oldest(connection, unit, lane)) is not None]
+                if starts:
+                    return lane, (min(starts) // DAY + 1) * DAY
         return None
+
+    def _oldest(self, connection: Connection, unit: str, lane: Lane) -> Instant | None:
+        """Start of the unit's oldest block of a lane."""
+        block = tables.block
+        query = select(block.c.start_at).where(block.c.unit == unit, block.c.lane == lane.value)
+        query = query.where(block.c.id.not_in(self._damaged)).order_by(block.c.start_at).limit(1)
+        return connection.execute(query).scalar()
 
     def _shrink(self, stop: threading.Event | None) -> None:
         """Gives free pages back to the file system, a megabyte at a time, keeping a tenth for what comes next."""

@@ -18,10 +18,12 @@ MAX_SEQ: Final = 2**48
 MAX_RANGES_PER_LANE: Final = 1024
 
 EPOCH_PATTERN: Final = "[0-9a-f]{16}"
-Epoch = Annotated[str, msgspec.Meta(pattern=f"^{EPOCH_PATTERN}$")]
+END: Final = r"$(?!\n)"  # "$" alone also matches before a last line feed
+Epoch = Annotated[str, msgspec.Meta(pattern=f"^{EPOCH_PATTERN}{END}")]
 Seq = Annotated[int, msgspec.Meta(ge=0, lt=MAX_SEQ)]
-Instant = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]  # microseconds since 1970-01-01T00:00Z
-DeviceId = Annotated[str, msgspec.Meta(pattern=f"^{ID_PATTERN}$")]
+Instant = Annotated[int, msgspec.Meta(ge=-(2**61), le=2**61)]  # us since 1970-01-01T00:00Z; a sum of two fits 64 bits
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**61)]
+DeviceId = Annotated[str, msgspec.Meta(pattern=f"^{ID_PATTERN}{END}")]
 # The same in records, which come by the ten thousand a second: the decoder's own matching costs 3 us a record, so it
 # only documents the pattern and `bad_id` judges each text once.
 RecordEpoch = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{EPOCH_PATTERN}$"})]
@@ -45,6 +47,10 @@ class SeqRange(msgspec.Struct, frozen=True, array_like=True, order=True):
 
     first: Seq
     last: Seq
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise ValueError(f"range ends before it starts: [{self.first}, {self.last}]")
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -78,6 +84,10 @@ class LaneState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     shed: list[SeqRange] = []  # dropped by the outbox because it was full: declared
     gone: list[SeqRange] = []  # asked for by an ack, not here any more and not shed: lost
 
+    def __post_init__(self) -> None:
+        if self.next < self.first:
+            raise ValueError(f"first {self.first} is beyond next {self.next}")
+
 
 class Presence(StrEnum):
     ONLINE = "online"
@@ -99,11 +109,11 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     profile: str = ""
     firmware: str = ""
     battery: float | None = None  # %
-    outbox_records: int = 0
-    outbox_bytes: int = 0
+    outbox_records: Count = 0
+    outbox_bytes: Count = 0
     link_mode: LinkMode = LinkMode.FULL
-    clock_offset: int | None = None  # us to add to the agent's clock to get the gateway's; None = not measured yet
-    clock_error: int | None = None  # us, half width of the interval the offset lies in
+    clock_offset: Instant | None = None  # us to add to the agent's clock to get the gateway's; None = not measured yet
+    clock_error: Count | None = None  # us, half width of the interval the offset lies in
     simulated: bool = False
 
 

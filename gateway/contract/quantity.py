@@ -32,7 +32,7 @@ _ROWS: Final = (
     Quantity("heart-rate", "/min", "MDC_ECG_HEART_RATE", 147842, "8867-4", 0, 350, SECOND, 30 * SECOND),
     Quantity("pulse-rate", "/min", "MDC_PULS_OXIM_PULS_RATE", 149530, "8889-8", 0, 350, SECOND, 5 * MINUTE),
     Quantity("spo2", "%", "MDC_PULS_OXIM_SAT_O2", 150456, "2708-6", 0, 100, SECOND, 5 * MINUTE),
-    Quantity("perfusion-index", "%", "MDC_PULS_OXIM_PERF_REL", 150488, "61006-3", 0, 30, SECOND, 5 * MINUTE),
+    Quantity("perfusion-index", "%", "MDC_PULS_OXIM_PERF_REL", 150448, "61006-3", 0, 30, SECOND, 5 * MINUTE),
     Quantity("resp-rate", "/min", "MDC_RESP_RATE", 151562, "9279-1", 0, 150, SECOND, 5 * MINUTE),
     Quantity("etco2", "mm[Hg]", "MDC_CONC_AWAY_CO2_ET", 151708, "19889-5", 0, 150, SECOND, 5 * MINUTE),
     Quantity("bp-systolic", "mm[Hg]", "MDC_PRESS_BLD_NONINV_SYS", 150021, "8480-6", 20, 320, 5 * MINUTE, 30 * MINUTE),
@@ -62,19 +62,19 @@ class Lead(msgspec.Struct, frozen=True):
 
 
 _LEADS: Final = (
-    Lead("I", "mV", "MDC_ECG_LEAD_I", 131329),
-    Lead("II", "mV", "MDC_ECG_LEAD_II", 131330),
-    Lead("III", "mV", "MDC_ECG_LEAD_III", 131389),
-    Lead("aVR", "mV", "MDC_ECG_LEAD_AVR", 131390),
-    Lead("aVL", "mV", "MDC_ECG_LEAD_AVL", 131391),
-    Lead("aVF", "mV", "MDC_ECG_LEAD_AVF", 131392),
-    Lead("V1", "mV", "MDC_ECG_LEAD_V1", 131331),
-    Lead("V2", "mV", "MDC_ECG_LEAD_V2", 131332),
-    Lead("V3", "mV", "MDC_ECG_LEAD_V3", 131333),
-    Lead("V4", "mV", "MDC_ECG_LEAD_V4", 131334),
-    Lead("V5", "mV", "MDC_ECG_LEAD_V5", 131335),
-    Lead("V6", "mV", "MDC_ECG_LEAD_V6", 131336),
-    Lead("MLII", "mV", "MDC_ECG_LEAD_ML2", 0),  # modified limb lead of Holter records; no checked code
+    Lead("I", "mV", "MDC_ECG_ELEC_POTL_I", 131329),
+    Lead("II", "mV", "MDC_ECG_ELEC_POTL_II", 131330),
+    Lead("III", "mV", "MDC_ECG_ELEC_POTL_III", 131389),
+    Lead("aVR", "mV", "MDC_ECG_ELEC_POTL_AVR", 131390),
+    Lead("aVL", "mV", "MDC_ECG_ELEC_POTL_AVL", 131391),
+    Lead("aVF", "mV", "MDC_ECG_ELEC_POTL_AVF", 131392),
+    Lead("V1", "mV", "MDC_ECG_ELEC_POTL_V1", 131331),
+    Lead("V2", "mV", "MDC_ECG_ELEC_POTL_V2", 131332),
+    Lead("V3", "mV", "MDC_ECG_ELEC_POTL_V3", 131333),
+    Lead("V4", "mV", "MDC_ECG_ELEC_POTL_V4", 131334),
+    Lead("V5", "mV", "MDC_ECG_ELEC_POTL_V5", 131335),
+    Lead("V6", "mV", "MDC_ECG_ELEC_POTL_V6", 131336),
+    Lead("MLII", "mV", "", 0),  # modified limb lead of Holter records; no checked code
     Lead("ECG", "mV", "MDC_ECG_ELEC_POTL", 131328),  # one unnamed channel
     Lead("pleth", "1", "MDC_PULS_OXIM_PLETH", 150452),
     Lead("resp", "1", "MDC_RESP", 151552),

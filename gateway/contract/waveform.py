@@ -20,9 +20,9 @@ class WaveFrame(Record, frozen=True, kw_only=True, omit_defaults=True, gc=False)
     """
 
     n0: Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
-    fs: Annotated[float, msgspec.Meta(gt=0, le=100_000)]  # samples per second and lead
+    fs: Annotated[float, msgspec.Meta(ge=0.001, le=100_000)]  # samples per second and lead
     leads: Annotated[list[str], msgspec.Meta(min_length=1, max_length=MAX_LEADS)]
-    scale: Annotated[float, msgspec.Meta(gt=0)]
+    scale: Annotated[float, msgspec.Meta(gt=0, le=1e6)]
     samples: bytes
     filter: str = ""  # band the device applied, such as "0.05-150 Hz"
 

@@ -1,8 +1,11 @@
 """Runs every derivation over the records of a batch; what comes out are observations like any other."""
 
+from zlib import crc32
+
 from gateway.admit import ECG_VALIDITY, Admitted
 from gateway.contract.envelope import Lane
 from gateway.contract.observation import Observation
+from gateway.contract.quantity import SECOND
 from gateway.contract.topic import Channel
 from gateway.contract.waveform import WaveFrame
 from gateway.contract.wire import encode
@@ -25,7 +28,7 @@ class Derivation:
 
     def fill(self, unit: str, frame: WaveFrame) -> None:
         """Takes in a frame already evaluated before a restart."""
-        self._rate(unit, frame.device).feed(frame, frame.observed_at)
+        self._rate(unit, frame.device).fill(frame)
 
     def derive(self, record: Admitted) -> Admitted | None:
         """The observation one record gives rise to, numbered and ready to be stored."""
@@ -41,7 +44,7 @@ class Derivation:
         key = (unit, device)
         found = self._rates.get(key)
         if found is None:
-            found = self._rates[key] = HeartRate()
+            found = self._rates[key] = HeartRate(crc32(f"{unit}/{device}".encode()) % SECOND)
         return found
 
     def _number(self, source: Admitted, values: dict[str, float | None], delay: int) -> Admitted:

@@ -12,6 +12,7 @@ import numpy as np
 from sleepecg import detect_heartbeats
 
 from gateway.contract.envelope import Instant
+from gateway.contract.quantity import SECOND
 from gateway.contract.waveform import NO_SAMPLE, WaveFrame
 
 WINDOW_SECONDS: Final = 8.0
@@ -25,33 +26,42 @@ LEAD_PREFERENCE: Final = ("II", "MLII", "I", "V5", "V2", "V1", "V4", "V3", "V6",
 
 
 class HeartRate:
-    """Streaming estimator of one device's heart rate. Feed it frames in order."""
+    """Streaming estimator of one device's heart rate. Feed it frames in order.
 
-    def __init__(self) -> None:
+    ``phase``, us, is where in a second it estimates: those of a fleet should not all fall into the same batch.
+    """
+
+    def __init__(self, phase: int = 0) -> None:
+        self._phase = phase
         self._chunks: deque[bytes] = deque()
         self._bytes = 0
         self._lead = ""
         self._fs = 0.0
         self._next_n0 = -1
-        self._estimated_at: Instant = 0
+        self._estimated = 0  # number of the last second that had its estimate
 
     def feed(self, frame: WaveFrame, event_at: Instant) -> float | None:
-        """The rate in 1/min when a second has passed since the last estimate and it can be told, else None.
+        """The rate in 1/min when a new second has begun and it can be told, else None.
 
         ``event_at``: time of the frame's first sample, us.
         """
+        self.fill(frame)
+        second = (event_at + self._phase) // SECOND
+        if second <= self._estimated or self._bytes < 2 * MINIMUM_SECONDS * self._fs:
+            return None
+        self._estimated = second
+        return estimate(np.frombuffer(b"".join(self._chunks), dtype="<i2"), self._fs, frame.scale)
+
+    def fill(self, frame: WaveFrame) -> None:
+        """Takes in a frame without an estimate: after a restart, what had been seen before."""
         lead = next((name for name in LEAD_PREFERENCE if name in frame.leads), None)
         if lead is None:
-            return None
+            return
         if lead != self._lead or frame.fs != self._fs or frame.n0 != self._next_n0:
             self._restart(lead, frame.fs)
         self._next_n0 = frame.n0 + frame.n
         at = frame.leads.index(lead) * 2 * frame.n
         self._append(frame.samples[at : at + 2 * frame.n])
-        if event_at - self._estimated_at < 1_000_000 or self._bytes < 2 * MINIMUM_SECONDS * self._fs:
-            return None
-        self._estimated_at = event_at
-        return estimate(np.frombuffer(b"".join(self._chunks), dtype="<i2"), self._fs, frame.scale)
 
     def _restart(self, lead: str, fs: float) -> None:
         self._chunks.clear()

@@ -48,9 +48,8 @@ def test_outbox_card_cloned(stack: Stack, proof: Proof) -> None:
     copy.simulator.terminate()
     copy.agent.terminate(10)
     stack.vehicles = {"original": original, "copy": copy}
-    emptied(stack, "original", timeout=120)
     original.simulator.terminate()
-    emptied(stack, "original", timeout=60)
+    emptied(stack, "original", timeout=120)
     original.agent.terminate()
     proof.note(clones=1, in_the_copy=outbox_depth(copy))
     proof.audit(stack)

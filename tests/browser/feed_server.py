@@ -51,12 +51,14 @@ class FeedServer:
         self.silent = False  # sockets stay open and say nothing (half-open link)
         self.silent_units: set[str] = set()  # send nothing, though their link is up
         self.silent_waves: set[str] = set()
+        self.hold_waves = False  # waveforms wait, and come all at once afterwards
         self.refuse: tuple[int, str, str] | None = None  # status, reason, detail of the next acknowledgements
         self.subscriptions: list[dict[str, Any]] = []
         self.acknowledged: list[tuple[str, str]] = []
         self.sessions: dict[str, str] = {}
         self.port = 0
         self._id = self.started
+        self._held: list[tuple[str, bytes]] = []
         self._history: list[dict[str, Any]] = []
         self._screens: set[Screen] = set()
         self.beats = HISTORY_BEATS
@@ -161,8 +163,11 @@ class FeedServer:
         """Every 200 ms: waveforms; every second: numbers and a tick."""
         watched = frozenset[str]().union(*(screen.waves for screen in self._screens))
         for unit in watched & (self.units.keys() - self.silent_units):
-            for frame in self._frames(unit, self.beats):
+            self._held += [(unit, frame) for frame in self._frames(unit, self.beats)]
+        if not self.hold_waves:
+            for unit, frame in self._held:
                 self._send_frame(unit, frame)
+            self._held.clear()
         if self.beats % 5 == 0:
             for unit_state in self.units.values():
                 if unit_state.id not in self.silent_units and unit_state.state["link"] == "online":

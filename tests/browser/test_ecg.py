@@ -164,6 +164,19 @@ def test_a_gap_is_never_joined(serve: Serve, open_page: Open) -> None:
     assert max(runs) == pytest.approx(0.6 * SECOND, abs=4)
 
 
+def test_frames_that_come_after_the_pen_has_passed_are_drawn(serve: Serve, open_page: Open) -> None:
+    world = FeedServer(1)
+    world.units["amb-001"].square = True
+    page = open_page(serve(world))
+    open_ecg(page)
+    world.hold_waves = True
+    expect(page.locator(".no-signal")).to_be_visible()
+    world.hold_waves = False
+    expect(page.locator(".no-signal")).to_have_count(0)
+    empty = np.isnan(ink_of(page, "II").top).sum()
+    assert empty == pytest.approx(6 * PX_PER_MM, abs=8), "nothing is missing but the erase bar"
+
+
 def test_calipers_measure_time_voltage_and_rate(serve: Serve, open_page: Open) -> None:
     page = open_page(serve(FeedServer(1)))
     open_ecg(page)

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from gateway.acks import AckDesk
 from gateway.adapters import tables
 from gateway.adapters.commit import commit
-from gateway.adapters.load import load
+from gateway.adapters.load import age_in_years, load, load_subjects
 from gateway.adapters.migrate import migrate
 from gateway.adapters.sql import Database, connect
 from gateway.admit import Admission
@@ -280,3 +280,25 @@ def test_nothing_is_sent_to_screens_of_an_alert_before_its_commit(bench: Bench) 
     bench.feed.notify = notify_noted  # type: ignore[method-assign]
     bench.step(event(0, bench.now, "lead-off"), observation(0, bench.now, spo2=97))
     assert order == ["event", "observations", "commit", "alert"]
+
+
+def test_a_unit_shows_whom_its_devices_speak_for(bench: Bench) -> None:
+    born = {"id": "p-1", "name": "王小明", "sex": "male", "birth_date": "1963-05-01", "created_at": NOW}
+    speaks = {"unit": "amb-001", "device": "monitor", "subject": "p-1", "start_at": NOW, "source": "manual"}
+    bench.write(lambda c: c.execute(insert(tables.person).values(born)))
+    bench.write(lambda c: c.execute(insert(tables.association).values(speaks)))
+    fleet = bench.stages.fleet
+    assert fleet.set_subjects(bench.write(lambda c: load_subjects(c, NOW - 1))) == []
+    assert fleet.set_subjects(bench.write(lambda c: load_subjects(c, NOW))) == ["amb-001"]
+    subject = bench.stages.describe("amb-001")["subject"]
+    assert subject == {"id": "p-1", "name": "王小明", "sex": "male", "age": 63}  # NOW is in September 2026
+    bench.write(lambda c: c.execute(update(tables.association).values(end_at=NOW + 5)))
+    assert fleet.set_subjects(bench.write(lambda c: load_subjects(c, NOW + 5))) == ["amb-001"]
+    assert bench.stages.describe("amb-001")["subject"] is None
+
+
+@pytest.mark.parametrize(
+    ("born", "age"), [("2026-09-20", 0), ("2025-09-22", 0), ("2025-09-21", 1), (None, None), ("?", None)]
+)
+def test_age_in_whole_years(born: str | None, age: int | None) -> None:
+    assert age_in_years(born, NOW) == age

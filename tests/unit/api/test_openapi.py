@@ -20,7 +20,7 @@ from gateway.adapters import accounts
 from gateway.api.ports import Actor, Role
 from tests.unit.api.conftest import Hospital
 
-EXAMPLES = 15
+EXAMPLES = 10
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 

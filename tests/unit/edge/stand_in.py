@@ -14,7 +14,7 @@ from typing import Any
 
 from edge_agents.clock import SystemClock
 from edge_agents.mqtt import Endpoint, MqttConnection
-from edge_agents.outbox import Outbox
+from edge_agents.outbox import Entry, Outbox
 from edge_agents.outbox_ledger import Stream
 from edge_agents.outbox_writer import OutboxWriter
 from edge_agents.ranges import RangeSet
@@ -230,9 +230,7 @@ class Side:
         self.clock = SystemClock()
         self.stream = Stream(epoch, Lane.OBS)
         self.outbox = Outbox(path, epoch=epoch, max_bytes=max_bytes)
-        self.writer = OutboxWriter(
-            self.outbox, window=0.01, on_stored=lambda entries: self.uplink.stored(entries), on_shed=lambda shed: None
-        )
+        self.writer = OutboxWriter(self.outbox, window=0.01, on_stored=self._stored, on_shed=lambda shed: None)
         self.uplink = Uplink(
             identity=Identity(address=UNIT, epoch=epoch, profile="test", firmware="test"),
             endpoint=Endpoint(
@@ -253,6 +251,9 @@ class Side:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             await self.writer.close()
+
+    def _stored(self, entries: list[Entry]) -> None:
+        self.uplink.stored(entries)
 
     def observe(self, count: int = 1) -> None:
         for _ in range(count):

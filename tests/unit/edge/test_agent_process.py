@@ -139,8 +139,17 @@ def waveforms(count: int) -> list[bytes]:
 
 
 # the pass at which to die: far enough in that the path is under load
-COUNTS = {"after-decode": 700, "before-publish": 700, "after-publish": 700, "after-puback": 700, "ack-received": 2,
-          "before-ack-delete": 2, "after-ack-delete": 2, "before-append-commit": 8, "after-append-commit": 8}  # fmt: skip
+COUNTS = {
+    "after-decode": 700,
+    "before-append-commit": 8,
+    "after-append-commit": 8,
+    "before-publish": 700,
+    "after-publish": 700,
+    "after-puback": 700,
+    "ack-received": 2,
+    "before-ack-delete": 2,
+    "after-ack-delete": 2,
+}
 
 
 @pytest.mark.parametrize("name", COUNTS)

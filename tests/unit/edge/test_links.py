@@ -161,5 +161,5 @@ class TestRecordings:
 
     async def test_a_broken_record_is_an_error_that_says_so(self, tmp_path: Path) -> None:
         (tmp_path / "x.hea").write_text("x 1 500 5000\nx.dat 16 1000/mV 16 0 0 0 0 II\n")
-        with pytest.raises(OSError, match="x.dat"):
+        with pytest.raises(OSError, match=r"x\.dat"):
             await play(tmp_path / "x.hea")

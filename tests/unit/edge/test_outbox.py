@@ -10,7 +10,6 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from tests.unit.edge.helpers import EPOCH, NEXT_EPOCH, ack, entries, held, open_box, payload, shed
 
 from edge_agents.failpoint import VARIABLE
 from edge_agents.outbox import Entry, Outbox
@@ -20,6 +19,7 @@ from edge_agents.outbox_salvage import open_outbox
 from edge_agents.outbox_schema import PAGE_SIZE, VERSION, UnknownVersionError, connect, migrate
 from edge_agents.ranges import RangeSet
 from gateway.contract.envelope import Lane, LaneState, SeqRange
+from tests.unit.edge.helpers import EPOCH, NEXT_EPOCH, ack, entries, held, open_box, payload, shed
 
 SMALL = 1 << 20
 
@@ -249,7 +249,7 @@ class TestDamage:
             flipped = bytearray(good)
             flipped[rng.randrange(100, len(good))] ^= 1 << rng.randrange(8)
             path.write_bytes(flipped)
-            box, damage = open_outbox(path, epoch=NEXT_EPOCH, max_bytes=64 << 20)
+            box, _ = open_outbox(path, epoch=NEXT_EPOCH, max_bytes=64 << 20)
             for lane in Lane:
                 for row in box.read(Stream(EPOCH, lane), 0, 2**40, 10**6, 2**40):
                     assert row.payload == payload(lane, row.seq, size=200)
@@ -266,7 +266,12 @@ class TestDamage:
             open_outbox(path, epoch=NEXT_EPOCH, max_bytes=64 << 20)
 
 
-MIGRATE = "import sys; from tests.unit.edge.helpers import open_box; from pathlib import Path; open_box(Path(sys.argv[1]), '%s').close()"
+MIGRATE = f"""
+import sys
+from pathlib import Path
+from tests.unit.edge.helpers import open_box
+open_box(Path(sys.argv[1]), {NEXT_EPOCH!r}).close()
+"""
 
 
 class TestMigration:
@@ -300,7 +305,7 @@ class TestMigration:
     def test_kill_9_in_the_middle_of_a_migration(self, tmp_path: Path) -> None:
         self.version_1(tmp_path)
         killed = subprocess.run(
-            [sys.executable, "-c", MIGRATE % NEXT_EPOCH, str(tmp_path)],
+            [sys.executable, "-c", MIGRATE, str(tmp_path)],
             env={**os.environ, VARIABLE: "in-migration", "PYTHONPATH": os.pathsep.join(sys.path)},
             check=False,
         )

@@ -219,6 +219,15 @@ class OutboxMachine(RuleBasedStateMachine):
     def gateway_dies(self) -> None:
         self.gateway.crash()
 
+    @rule(send=st.integers(1, 60), arrive=st.integers(1, 60))
+    def ordinary_traffic(self, send: int, arrive: int) -> None:
+        """The common case in one step: some is sent, some of it arrives, is committed and acked."""
+        self.publish(send)
+        self.deliver(arrive)
+        self.gateway.read(10**6)
+        self.gateway_commits()
+        self.take_ack()
+
     # ---- what must hold
 
     @invariant()

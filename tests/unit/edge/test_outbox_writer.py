@@ -104,7 +104,12 @@ async def test_a_job_that_fails_fails_its_caller_only(desk: Desk) -> None:
 
 async def test_a_reader_that_is_too_fast_waits(desk: Desk) -> None:
     gate, entered = threading.Event(), threading.Event()
-    busy = asyncio.ensure_future(desk.writer.call(lambda box: (entered.set(), gate.wait(20))))
+
+    def hold(box: Outbox) -> None:
+        entered.set()
+        gate.wait(20)
+
+    busy = asyncio.ensure_future(desk.writer.call(hold))
     await asyncio.to_thread(entered.wait, 20)
     while desk.writer._pending_bytes <= MAX_PENDING_BYTES:
         desk.writer.append(EVENT, big_event, now=0.0)

@@ -1,6 +1,7 @@
 """The uplink's decisions: weak link, clock, window, probes, backoff, refusals, splitting, configuration."""
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -33,7 +34,7 @@ class TestWeakLink:
                     live_wait=rates.get("live_wait", 0.0),
                     round_trip=rates.get("round_trip", 0.1),
                     idle=bool(rates.get("idle", 0)),
-                )  # fmt: skip
+                )
             )
             for t in range(start, start + seconds)
         ]
@@ -142,7 +143,7 @@ class TestProbe:
         probe = Probe(0.0, random.Random(1))
         times = [float(t) for t in range(4 * 3600) if probe.due(float(t))]
         assert times[0] == 5.0
-        waits = [b - a for a, b in zip(times, times[1:], strict=False)]
+        waits = [b - a for a, b in pairwise(times)]
         assert min(waits) >= 5
         assert max(waits) <= 301
         assert 40 <= len(times) <= 200, "about one in two and a half minutes in the long run"

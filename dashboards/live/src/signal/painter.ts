@@ -6,6 +6,7 @@ import { pieces, wiped } from "./sweep";
 export interface Source {
   fs: number;
   rewritten: number;
+  newest: number | null; // position after the newest sample
   tracks: ReadonlyMap<string, Reader>;
 }
 
@@ -47,7 +48,7 @@ export class SweepPainter {
 
   /** Brings the canvas to pen time `now` (s). */
   draw(source: Source, bands: readonly Band[], ink: Ink, now: number): void {
-    const whole = this.drawnTo === null || this.seen !== source.rewritten || now < this.drawnTo;
+    const whole = this.drawnTo === null || this.seen !== source.rewritten;
     this.seen = source.rewritten;
     if (whole) this.clear();
     for (const band of bands) {
@@ -56,7 +57,8 @@ export class SweepPainter {
       if (now > from) this.band(source, band, ink, from, now);
     }
     if (whole) this.canvas.dataset.drawn = ""; // tests wait for it
-    this.drawnTo = now;
+    // What comes after the pen has passed its place is drawn then: only what was there counts as drawn.
+    this.drawnTo = Math.min(now, (source.newest ?? 0) / source.fs);
   }
 
   clear(): void {
