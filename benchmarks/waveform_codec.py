@@ -169,7 +169,7 @@ def read(path: Path) -> Recording:
 def sets(data: Path) -> Iterator[tuple[str, list[Recording]]]:
     """The recordings by set. The 12-lead set holds 10 s a person, so longer blocks of it do not exist."""
     twelve = sorted((data / "ecg-12lead").glob("*.mat"))
-    yield "ecg-12lead (35 people, 500 Hz, 12 leads)", [read(path.with_suffix("")) for path in twelve]
+    yield "ecg-12lead (25 people, 500 Hz, 12 leads)", [read(path.with_suffix("")) for path in twelve]
     yield "ecg-mitdb (4 records, 360 Hz, 2 leads)", [read(data / "ecg-mitdb" / name) for name in MITDB]
     yield "icu-alarms (1 record, 250 Hz, 2 ECG leads + PPG)", [read(data / "icu-alarms" / "a103l")]
     yield "synthetic (firmware_sims, 500 Hz, 12 leads)", [simulated(600)]

@@ -14,7 +14,7 @@ COMMANDS: Final = {
     "broker": ("gateway.operate", "broker"),
     "gateway": ("gateway.operate", "gateway"),
     "unit": ("gateway.operate", "units"),
-    "audit": ("gateway.operate", "audit"),
+    "audit": ("gateway.cli", "audit"),
     "check": ("gateway.operate", "check"),
     "agent": ("gateway.cli", "agent"),
     "replay": ("gateway.demo", "run_replay"),
@@ -60,6 +60,19 @@ def agent(
         link=link or [], simulated=simulated,
     )  # fmt: skip
     raise typer.Exit(code)
+
+
+def audit(
+    data: Annotated[Path, typer.Option(help="Data directory.")] = Path("var/lastmile"),
+    outbox: Annotated[list[Path] | None, typer.Option(help="An agent's outbox file; may be repeated.")] = None,
+    ledger: Annotated[Path | None, typer.Option(help="Folder of the simulators' own ledgers.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the report here.")] = None,
+) -> None:
+    """Prove that produced = stored + outbox + declared shed + gone; exits 1 on any difference."""
+    from edge_agents.outbox_codec import unpack
+    from gateway.adapters.audit import run_audit
+
+    raise typer.Exit(run_audit(data, outbox or [], ledger, json, unpack=unpack))
 
 
 def main() -> None:

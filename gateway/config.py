@@ -32,7 +32,7 @@ class RetentionSettings(msgspec.Struct, frozen=True):
     numeric_days: float = 3 * 365
     event_days: float = 0
     reject_days: float = 90
-    bytes: int = 200 << 30
+    bytes: int = 50 << 30
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -61,7 +61,7 @@ def run_demo(
     from gateway.operate import configure_log
 
     configure_log("WARNING")
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     seconds = _seconds(for_) if for_ else None
     raise typer.Exit(asyncio.run(_Demo(data.resolve(), http).run(seconds, report)))
 

@@ -63,7 +63,7 @@ def serve(
     from gateway.supervisor import run_supervisor
 
     configure_log()
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     options = [*(["--http", http] if http else []), *(["--demo"] if demo else [])]
     broker_options = ["--mqtt", mqtt] if mqtt else []
     asyncio.run(
@@ -83,7 +83,7 @@ def broker(
     from gateway.adapters.broker import run_broker
 
     configure_log()
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     asyncio.run(run_broker(data.resolve(), settings_of(data, mqtt=mqtt).broker))
 
 
@@ -96,7 +96,7 @@ def gateway(
     from gateway.app import run_gateway
 
     configure_log()
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings = settings_of(data, http=http)
     if demo and settings.http.host not in ("127.0.0.1", "localhost", "::1"):
         raise typer.BadParameter("a demo shows its login to everybody: it listens on loopback only")
@@ -155,18 +155,6 @@ def register(data: Path, address: UnitAddress, name: str, provenance: Provenance
     token = database.submit(lambda connection: enrol(connection, address, name, provenance, clock.now())).result()
     database.close()
     return token
-
-
-def audit(
-    data: Data = DEFAULT_DATA,
-    outbox: Annotated[list[Path] | None, typer.Option(help="An agent's outbox file; may be repeated.")] = None,
-    ledger: Annotated[Path | None, typer.Option(help="Folder of the simulators' own ledgers.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the report here.")] = None,
-) -> None:
-    """Prove that produced = stored + outbox + declared shed + gone; exits 1 on any difference."""
-    from gateway.adapters.audit import run_audit
-
-    raise typer.Exit(run_audit(data, outbox or [], ledger, json))
 
 
 def check(

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from gateway.adapters.audit_lane import LaneBook
 from gateway.adapters.audit_report import Difference, Findings
 
-AGENT: Final = "agent"  # the device name of what the agent itself reports; no simulator knows of it
+OURS: Final = ("agent", "gateway")  # what the agent itself reports and what the gateway derives: no simulator knows
 LAST_WORDS: Final = 1_000_000  # us before a link went down in which a reading may have been lost with it
 
 Keys = npt.NDArray[np.uint64]
@@ -65,7 +65,7 @@ class UnitWitness:
         digests: npt.NDArray[np.uint32],
     ) -> None:
         """Takes in records of one device and lane."""
-        if device == AGENT:
+        if device in OURS:
             return
         place = self._stored.setdefault((device, book.lane.value), _Stored())
         place.keys.append(_keys(observed_at, digests))
@@ -124,7 +124,7 @@ class UnitWitness:
         for number, line in _lines(path):
             if line is None:
                 self._findings.add(Difference("ledger-damaged", self._unit, "", "", number, number, path.name))
-            elif line.type == "reading" and line.device != AGENT:
+            elif line.type == "reading" and line.device not in OURS:
                 place = readings.setdefault((line.device, line.channel), _Readings())
                 place.observed_at.append(line.observed_at)
                 place.digests.append(line.digest)

@@ -121,7 +121,7 @@ def configuration(data: Path, ports: BrokerPorts, settings: BrokerSettings, secr
 
 async def run_broker(data: Path, settings: BrokerSettings) -> None:
     """Runs nats-server until SIGTERM or SIGINT; starts it again when it dies."""
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     ports, secrets = choose_ports(data, settings), load_secrets(data)
     write_private(data / "nats.conf", configuration(data, ports, settings, secrets).encode())
     stop = asyncio.Event()

@@ -18,7 +18,7 @@ from gateway.contract.topic import UnitAddress
 
 def open_database(data: Path) -> Database:
     """The database of a data directory, made or migrated if need be."""
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(connect(data / DATABASE_NAME))
     migrate(database.engine)
     return database

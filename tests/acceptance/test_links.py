@@ -63,9 +63,15 @@ def during(moment: float, while_true: Callable[[], object] = lambda: True) -> No
 
 
 def healed(stack: Stack, proof: Proof, **facts: Any) -> None:
+    """Everything arrives after all.
+
+    An agent that found the link weak stored frames as two records each (rhythm lead, other leads), which the
+    simulator's ledger has as one reading: then the numbers are audited, and the ledger is left out.
+    """
     at_rest(stack, timeout=180)
-    proof.note(**facts)
-    proof.audit(stack)
+    split = in_database(stack, "SELECT count(*) FROM record WHERE CAST(payload AS TEXT) LIKE ?", '%"link-mode"%')[0][0]
+    proof.note(**facts, weak_link=bool(split))
+    proof.audit(stack, with_ledger=not split)
 
 
 def test_link_cut(stack: Stack, vehicle: Vehicle, proof: Proof) -> None:

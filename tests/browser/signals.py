@@ -15,6 +15,7 @@ ECG_SAMPLES: Final = 100
 PLETH_FS: Final = 60
 PLETH_SAMPLES: Final = 12
 SCALE: Final = 0.005  # mV
+HOLE: Final = 3  # beats of 200 ms
 EPOCH: Final = "00c0ffee00c0ffee"
 
 # centre (s after the beat), width (s), and amplitude (mV) per lead of P, Q, R, S, T: invented, plausible, no patient's
@@ -56,11 +57,11 @@ class FrameSource:
 
     def __init__(self, started_at: int) -> None:
         self._started_at = started_at
-        self.holes: set[int] = set()  # beats that never came
+        self.hole_every = 0  # beats from one hole of three beats to the next; 0 = no holes
 
     def frames(self, unit: Unit, beat: int) -> list[bytes]:
         """Binary feed messages of the 200 ms number ``beat``."""
-        if beat in self.holes:
+        if self.hole_every and beat % self.hole_every < HOLE:
             return []
         out = [self._ecg(unit, beat)] if unit.leads else []
         if unit.pleth:
