@@ -35,6 +35,7 @@ class Feed:
     """Remembers what screens would get."""
 
     def __init__(self) -> None:
+        self.watched = True
         self.sent: list[tuple[str, str, dict[str, Any]]] = []
 
     def wave(self, unit: str, payload: bytes) -> None:
@@ -42,9 +43,6 @@ class Feed:
 
     def notify(self, kind: str, unit: str, body: dict[str, Any]) -> None:
         self.sent.append((kind, unit, body))
-
-    def watched(self, unit: str) -> bool:
-        return True
 
 
 class Bench:

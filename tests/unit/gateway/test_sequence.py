@@ -3,13 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.admit import Admitted
 from gateway.contract.quantity import SECOND
 from gateway.sequence import PATIENCE, Sequencer
 from tests.unit.gateway.builders import NOW, admitted
 
 
-def numbers(records: list[object]) -> list[int]:
-    return [record.body.seq for record in records]  # type: ignore[attr-defined]
+def numbers(records: list[Admitted]) -> list[int]:
+    return [record.body.seq for record in records]
 
 
 def test_contiguous_records_pass_at_once() -> None:
