@@ -19,9 +19,7 @@ WINDOW_SECONDS: Final = 8.0
 MINIMUM_SECONDS: Final = 4.0
 QRS_FLOOR_MV: Final = 0.15  # smaller deflections are not beats (AACN, Bedside ECG alarm management)
 SNAP_SECONDS: Final = 0.15  # a detection may lie so far from its R peak (EC57 match window)
-SMALLEST_OF_TALLEST: Final = (
-    0.2  # beats of one window differ less than this; ectopic beats may be several times as tall
-)
+SMALLEST_OF_TALLEST: Final = 0.2  # beats of one window differ less; ectopic ones may be several times as tall
 LEAD_PREFERENCE: Final = ("II", "MLII", "I", "V5", "V2", "V1", "V4", "V3", "V6", "ECG", "III", "aVF", "aVL", "aVR")
 
 

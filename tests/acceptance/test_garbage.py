@@ -75,8 +75,8 @@ class Mischief:
         return "obs", "bad-syntax", b'{"epoch":"%b","seq":%d,"values":{"spo2":NaN}}' % (self.epoch.encode(), number)
 
     def infinity(self, number: int) -> Bad:
-        body = b'{"epoch":"%b","seq":%d,"device":"m","observed_at":0,"values":{"spo2":1e999}}'
-        return "obs", "bad-syntax", body % (self.epoch.encode(), number)
+        body = _json(self.record("obs", number, values={"spo2": "@"}))
+        return "obs", "bad-schema", body.replace(b'"@"', b"1e999")
 
     def huge(self, number: int) -> Bad:
         return "event", "too-large", _json({"n": number, "x": "x" * MAX_BYTES})
