@@ -25,6 +25,7 @@ from gateway.contract.envelope import MAX_RANGES_PER_LANE, Epoch, Lane, LaneAck,
 
 SHED_ORDER: Final = (Lane.WAVE, Lane.OBS)  # events are never shed
 WAL_BYTES: Final = 8 * 1024 * 1024  # the log beside the file: half until a checkpoint, half for the largest batch
+DELETED_AT_ONCE: Final = 1000  # records; deleting rewrites their pages
 RESERVE_BYTES: Final = 512 * 1024
 CHECKED_AT_OPEN: Final = 64 * 1024 * 1024  # larger files are checked record by record as they are read
 MAX_STREAMS_DECLARED: Final = 600  # lane states in one hello; the others follow when these are complete
@@ -296,12 +297,16 @@ class Outbox:
     # ---- out
 
     def acknowledge(self, acks: Sequence[LaneAck]) -> int:
-        """Delete what the gateway has committed, in one transaction; returns the number of records deleted.
+        """Delete what the gateway has committed; returns the number of records deleted.
+
+        One transaction, after as many small ones as keep the log beside the file small when much is acked at once.
 
         Numbers an ack names as missing are kept, wherever they stand. A stream of an older epoch that is complete
         (watermark = next, nothing missing) is forgotten. Streams this outbox does not know are ignored.
         """
         before = self.records
+        for ack in acks:
+            self._delete_ahead(ack)
         changes: Changes = {}
         with self._transaction():
             for ack in acks:
@@ -314,10 +319,24 @@ class Outbox:
         hit("after-ack-delete")
         return before - self.records
 
+    def _delete_ahead(self, ack: LaneAck) -> None:
+        """Delete all but the last DELETED_AT_ONCE of the records an ack frees, in transactions of that size."""
+        stream = Stream(ack.epoch, ack.lane)
+        for first, last in _done(ack, self.accounts[stream]) if stream in self.accounts else ():
+            while (account := self.accounts[stream]).records > DELETED_AT_ONCE:
+                keys = (account.key(first), account.key(last), DELETED_AT_ONCE)
+                row = self._db.execute(SQL[ack.lane].nth, keys).fetchone()
+                if row is None:
+                    break
+                changes: Changes = {stream: _grown(account, account.next, -DELETED_AT_ONCE, RangeSet())}
+                with self._transaction():
+                    self._db.execute(SQL[ack.lane].delete, (keys[0], row[0] - 1))
+                    self._ledger.write(changes)
+                self._ledger.apply(changes)
+
     def _acknowledge(self, stream: Stream, account: Account, ack: LaneAck) -> Account | None:
         watermark = min(ack.watermark, account.next)
-        done = RangeSet([(0, watermark - 1)])
-        done.subtract(from_wire(ack.missing))
+        done = _done(ack, account)
         deleted = 0
         for first, last in done:
             keys = (account.key(first), account.key(last))
@@ -358,6 +377,13 @@ class Outbox:
                 if self._db.in_transaction:  # SQLite itself may have rolled back (disk full)
                     self._db.execute("ROLLBACK")
                 raise
+
+
+def _done(ack: LaneAck, account: Account) -> RangeSet:
+    """The numbers an ack says need not be kept."""
+    done = RangeSet([(0, min(ack.watermark, account.next) - 1)])
+    done.subtract(from_wire(ack.missing))
+    return done
 
 
 def _grown(old: Account, following: Seq, records: int, shed: RangeSet) -> Account:

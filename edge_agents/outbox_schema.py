@@ -29,6 +29,7 @@ class RecordSql(NamedTuple):
     insert: str  # (key, payload)
     read: str  # (first key, last key, most rows) -> key, payload
     oldest: str  # (first key, last key) -> key or NULL
+    nth: str  # (first key, last key, n) -> the key after n others
     lengths: str  # () -> key, payload length, oldest first
     delete: str  # (first key, last key)
     delete_to: str  # (last key)
@@ -39,6 +40,7 @@ def _record_sql(table: str) -> RecordSql:
         insert=f"INSERT INTO {table} VALUES (?, ?)",  # noqa: S608  table names are the constants above
         read=f"SELECT id, payload FROM {table} WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",  # noqa: S608
         oldest=f"SELECT min(id) FROM {table} WHERE id BETWEEN ? AND ?",  # noqa: S608
+        nth=f"SELECT id FROM {table} WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1 OFFSET ?",  # noqa: S608
         lengths=f"SELECT id, length(payload) FROM {table} ORDER BY id LIMIT 20000",  # noqa: S608
         delete=f"DELETE FROM {table} WHERE id BETWEEN ? AND ?",  # noqa: S608
         delete_to=f"DELETE FROM {table} WHERE id <= ?",  # noqa: S608

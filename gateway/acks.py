@@ -12,6 +12,7 @@ from gateway.contract.wire import encode
 from gateway.ledger import LaneLedger
 
 INTERVAL: Final = SECOND
+LOOK: Final = SECOND // 20  # between two looks for acks that have come due: a look costs as much as units wait
 
 
 class _Desk(msgspec.Struct):
@@ -31,6 +32,8 @@ class AckDesk:
         self._clock = clock
         self._desks: dict[str, _Desk] = {}
         self._owed: dict[str, _Desk] = {}
+        self._urgent = False
+        self._looked_at: Instant = 0
 
     def touch(self, lane: LaneLedger) -> None:
         """A record of this lane was received (again)."""
@@ -46,7 +49,7 @@ class AckDesk:
         desk.address, desk.hello_sent_at, desk.hello_received_at = address, hello.sent_at, received_at
         named = {(state.epoch, state.lane) for state in hello.lanes}
         desk.lanes = {lane.id: lane for lane in lanes if (lane.epoch, lane.lane) in named}
-        desk.urgent = True
+        desk.urgent = self._urgent = True
         self._owed[address.unit] = desk
 
     def due(self) -> list[tuple[str, bytes]]:
@@ -54,6 +57,9 @@ class AckDesk:
         if not self._owed:
             return []
         now = self._clock()
+        if not self._urgent and 0 <= now - self._looked_at < LOOK:
+            return []
+        self._urgent, self._looked_at = False, now
         ready = [(unit, desk) for unit, desk in self._owed.items() if desk.urgent or now - desk.sent_at >= INTERVAL]
         acks = []
         for unit, desk in ready:

@@ -6,14 +6,16 @@ inbox --batches--> ingest (one task) --commit--> writer thread --> database
 """
 
 import asyncio
+import gc
 import os
 import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import nats
@@ -38,23 +40,29 @@ from gateway.adapters.sql import DATABASE_NAME, Database, connect
 from gateway.admit import Admission
 from gateway.alerts.alert import Alert, IllegalMove, UnknownAlert
 from gateway.alerts.book import AlertBook
-from gateway.api.application import create_app
 from gateway.api.live import LiveHub
 from gateway.api.ports import AlertNotFound, DemoLogin, IllegalTransition, Snapshot
-from gateway.api.server import Server, build_server
 from gateway.api.services import Services
 from gateway.changes import Changes
 from gateway.config import RetentionSettings, Settings, write_private
 from gateway.derive.derivation import Derivation
+from gateway.derive.heart_rate import load_detector
 from gateway.fleet import Subject
 from gateway.pipeline import Conflict, Pipeline
 from gateway.rules.engine import Rules
 from gateway.stages import PersonsMove, Stages
 from gateway.unpack import Unpacker
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from gateway.api.server import Server
+
 log = structlog.get_logger("gateway")
 
 REGISTRY_SECONDS = 2.0
+GIVE_WAY_SECONDS = 2.0
+SWITCH_SECONDS = 0.001  # how long the compactor's thread may keep the event loop waiting (Python's default: 0.005)
 RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 STATIC_DIR = Path(__file__).parent / "api" / "static"
 
@@ -94,6 +102,9 @@ class Gateway:
         self.hub = LiveHub(
             clock=clock.now, snapshot=self.snapshot, site_of=self._site_of, metrics=self.registry_metrics
         )
+        self.ingesting = asyncio.Event()  # the first batch is through
+        self.derivation = Derivation(self.restored.ledger)
+        self.derivation.ready = False
         self.stages = self._build_stages()
         self.pipeline = Pipeline(Unpacker(), self.stages, self._commit, self._send_ack)
         secrets = load_secrets(data)
@@ -107,7 +118,7 @@ class Gateway:
         return Stages(
             admission=admission,
             sequencer=restored.sequencer,
-            derivation=Derivation(restored.ledger),
+            derivation=self.derivation,
             rules=Rules(restored.thresholds),
             silence=restored.silence,
             book=self.book,
@@ -172,6 +183,7 @@ class Gateway:
             if batch.position is not None:
                 self.committed_at = batch.position.logged_at
             self.metrics.observe_batch(changes, len(batch.messages), self._commit_seconds, clock.now())
+            self.ingesting.set()
 
     _commit_seconds = 0.0
 
@@ -201,6 +213,18 @@ class Gateway:
             await self.inbox.client.publish(subject, payload)
         except (nats.errors.Error, OSError) as error:
             log.warning("ack not sent; the agent will ask again", subject=subject, error=repr(error))
+
+    async def load_detector(self) -> None:
+        """Heart rates begin when the detector has been loaded; until then frames are stored and kept for its window."""
+        await self._give_way()
+        await asyncio.to_thread(load_detector)
+        self.derivation.ready = True
+
+    async def _give_way(self) -> None:
+        """After a start ingest goes first: what else takes seconds to load waits for the first commit, but not long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GIVE_WAY_SECONDS):
+                await self.ingesting.wait()
 
     # ---- beside the path --------------------------------------------------------------------------------------------
 
@@ -242,7 +266,9 @@ class Gateway:
         )
 
     async def serve_api(self) -> None:
-        """The HTTP server, in this event loop."""
+        """The HTTP server, in this event loop. Its imports are half of a start: they wait for ingest."""
+        await self._give_way()
+        create_app, build_server = await asyncio.to_thread(_import_api)
         login = await self._prepare_accounts()
         services = Services(
             engine=connect(self.data / DATABASE_NAME, readonly=True),
@@ -307,6 +333,7 @@ class Gateway:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.serve_api(), name="api")
             ingest = tasks.create_task(self.ingest(), name="ingest")
+            tasks.create_task(self.load_detector(), name="detector")
             for job in self.housekeeping():
                 tasks.create_task(asyncio.to_thread(job))
             beside = [
@@ -332,9 +359,20 @@ def run_gateway(data: Path, settings: Settings, *, demo: bool = False) -> None:
     import uvloop
 
     async def main() -> None:
-        await Gateway(data, settings, demo).run()
+        gateway = Gateway(data, settings, demo)
+        gc.freeze()  # what exists now stays; and a record leaves no garbage that only a collection could find
+        gc.set_threshold(50_000, 20, 50)
+        sys.setswitchinterval(SWITCH_SECONDS)
+        await gateway.run()
 
     uvloop.run(main())
+
+
+def _import_api() -> "tuple[Callable[[Services], FastAPI], Callable[[FastAPI, str, int], Server]]":
+    from gateway.api.application import create_app
+    from gateway.api.server import build_server
+
+    return create_app, build_server
 
 
 def _read_registry(connection: Connection) -> tuple[dict[str, Any], dict[str, str], dict[str, Subject]]:

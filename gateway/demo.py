@@ -30,7 +30,7 @@ AMBULANCES: Final = (
     ("amb-003", "chengdu", "蓉 A·120-03", "ambulance-hypoxia"),
 )
 START_SECONDS: Final = 60
-DRAIN_SECONDS: Final = 2.0  # between the last reading and the end of the agents
+DRAIN_SECONDS: Final = 1.0  # between the last reading and the end of the agents
 STATUS_SECONDS: Final = 1.0
 
 Data = Annotated[Path, typer.Option("--data", help="Data directory.")]
@@ -145,8 +145,7 @@ class _Demo:
             await start(agent_arguments(self.data, unit, site, token, _links(ports["listening"][unit]), simulated=True))
             for (unit, site, _, _), token in zip(AMBULANCES, tokens.values(), strict=True)
         ]
-        for agent in agents:
-            running.push_async_callback(end, agent)
+        running.push_async_callback(_end_all, agents)
         running.push_async_callback(_drain, simulator)
 
     async def _watch(self, url: str, seconds: float | None) -> Figures:
@@ -221,6 +220,13 @@ def agent_arguments(
     for link in links:
         arguments += ["--link", link]
     return [*arguments, "--simulated"] if simulated else arguments
+
+
+async def _end_all(processes: list[asyncio.subprocess.Process]) -> None:
+    """Ends processes side by side."""
+    async with asyncio.TaskGroup() as tasks:
+        for process in processes:
+            tasks.create_task(end(process))
 
 
 async def _drain(simulator: asyncio.subprocess.Process) -> None:

@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.admit import Clock, RegisteredUnit
 from gateway.contract.envelope import Hello, Instant, LinkMode, Presence
+from gateway.contract.quantity import SECOND
 
 GATEWAY_DEVICE: Final = "gateway"  # the name derived values go by
 
@@ -92,6 +93,12 @@ class Fleet:
         """Keeps the value unless a newer one is known."""
         times = {"event_at": latest.event_at, "received_at": latest.received_at}
         self.observe_all(unit, device, {quantity: latest.value}, derived=latest.derived, **times)
+
+    def observe_wave(self, unit: str, device: str, channel: str, latest: Latest) -> None:
+        """A frame of a sampled signal: once a second is enough to know after a restart when it was last heard."""
+        known = self.states[unit].latest.get((device, channel))
+        if known is None or latest.received_at - known.received_at >= SECOND:
+            self.observe(unit, device, channel, latest)
 
     def observe_all(
         self,

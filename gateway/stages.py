@@ -226,7 +226,7 @@ class Stages:
         elif isinstance(body, WaveFrame):
             channel = WAVE_PREFIX + body.leads[0]
             self.silence.hear(unit, body.device, channel, at)
-            self.fleet.observe(unit, body.device, channel, Latest(None, record.event_at, at, False))
+            self.fleet.observe_wave(unit, body.device, channel, Latest(None, record.event_at, at, False))
 
     def _evaluate_greeting(self, greeting: Greeting) -> list[Finding]:
         unit, hello = greeting.route.address.unit, greeting.body

@@ -27,7 +27,8 @@ from gateway.ports import LogMessage
 STREAM: Final = "LASTMILE"
 PARTITIONS: Final = 16
 DENIED_SUBJECTS: Final = "lm.denied.*"
-WARM_SECONDS: Final = 15
+WARM_SECONDS: Final = 9  # the longest window of a detector, and a frame
+WARM_SUBJECT: Final = "lm.*.v1.*.*.*.wave"  # what fills detectors
 TICK_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 0.25
 STALE_SECONDS: Final = 6.0  # three heartbeats missed: the consumer is gone though the socket is not
@@ -118,7 +119,7 @@ class Inbox:
         await self.client.close()
 
     async def open(self, committed: Position | None) -> list[LogMessage]:
-        """Starts reading behind ``committed``; returns the last 15 s before it, for the detectors to warm up on."""
+        """Starts reading behind ``committed``; returns the last seconds before it, for the detectors to warm up on."""
         info = await self._ensure_stream()
         created, state = info["created"], info["state"]
         self._stream_created = created
@@ -171,18 +172,22 @@ class Inbox:
         return await open_reader(broker.host, broker.nats, broker.user, broker.password, STREAM, consumer)
 
     async def _read_warm(self, committed: Position, first: int, last: int) -> list[LogMessage]:
-        """Messages of the 15 s up to the committed one."""
+        """Waveform frames of the seconds up to the committed one."""
         end = min(committed.sequence, last)
         if end < first:
             return []
         since = (committed.logged_at - WARM_SECONDS * SECOND) * 1000
-        start = {"deliver_policy": "by_start_time", "opt_start_time": _rfc3339(since)}
+        start = {
+            "deliver_policy": "by_start_time", "opt_start_time": _rfc3339(since), "filter_subject": WARM_SUBJECT
+        }  # fmt: skip
         consumer = await self._consumer(start)
+        if not consumer["num_pending"]:
+            return []
         reader = await self._connect_reader(consumer)
         warm: list[LogMessage] = []
         try:
             async with asyncio.timeout(5):
-                while reader.lost is None and not (warm and warm[-1].sequence >= end):
+                while reader.lost is None and reader.pending != 0 and not (warm and warm[-1].sequence >= end):
                     await reader.arrived.wait()
                     warm += reader.drain()
         except TimeoutError:

@@ -11,6 +11,8 @@ from sqlalchemy.pool import NullPool
 T = TypeVar("T")
 
 DATABASE_NAME = "lastmile.db"
+CHECKPOINT_PAGES = 16_384  # 64 MB of write-ahead log: the same pages change again and again, each is copied back once
+CACHE_KIB = 65_536  # of the writer: the newest pages of a thousand lanes
 
 
 def connect(path: Path, *, readonly: bool = False) -> Engine:
@@ -30,6 +32,8 @@ def connect(path: Path, *, readonly: bool = False) -> Engine:
             cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA synchronous=FULL")
             cursor.execute("PRAGMA foreign_keys=ON")
+            cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+            cursor.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -25,6 +25,7 @@ class Derivation:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._rates: dict[tuple[str, str], HeartRate] = {}
+        self.ready = True  # False while the detector is being loaded: frames are kept, nothing is derived
 
     def fill(self, unit: str, frame: WaveFrame) -> None:
         """Takes in a frame already evaluated before a restart."""
@@ -36,6 +37,9 @@ class Derivation:
         if not isinstance(frame, WaveFrame) or record.flags & _SKIP:
             return None
         if record.received_at - record.event_at > ECG_VALIDITY:
+            return None
+        if not self.ready:
+            self.fill(record.route.address.unit, frame)
             return None
         rate = self._rate(record.route.address.unit, frame.device).feed(frame, record.event_at)
         return None if rate is None else self._number(record, {"heart-rate": rate}, frame.end_at - frame.observed_at)

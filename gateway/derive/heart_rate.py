@@ -6,10 +6,11 @@ instead of the last 12 intervals, so a change of rate shows within the 10 s IEC 
 """
 
 from collections import deque
-from typing import Final
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final
 
 import numpy as np
-from sleepecg import detect_heartbeats
 
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import SECOND
@@ -36,18 +37,20 @@ class HeartRate:
         self._lead = ""
         self._fs = 0.0
         self._next_n0 = -1
-        self._estimated = 0  # number of the last second that had its estimate
+        self._second = 0  # number of the newest second seen
 
     def feed(self, frame: WaveFrame, event_at: Instant) -> float | None:
-        """The rate in 1/min when a new second has begun and it can be told, else None.
+        """The rate in 1/min when a new second begins with this frame and it can be told, else None.
 
         ``event_at``: time of the frame's first sample, us.
         """
         self.fill(frame)
         second = (event_at + self._phase) // SECOND
-        if second <= self._estimated or self._bytes < 2 * MINIMUM_SECONDS * self._fs:
+        if second <= self._second:
             return None
-        self._estimated = second
+        self._second = second
+        if self._bytes < 2 * MINIMUM_SECONDS * self._fs:
+            return None
         return estimate(np.frombuffer(b"".join(self._chunks), dtype="<i2"), self._fs, frame.scale)
 
     def fill(self, frame: WaveFrame) -> None:
@@ -73,6 +76,15 @@ class HeartRate:
             self._bytes -= len(self._chunks.popleft())
 
 
+@cache
+def load_detector() -> "Callable[[np.ndarray[tuple[int], np.dtype[np.float64]], float], Any]":
+    """SleepECG's detector. The first call imports all of SciPy, which takes a second or more."""
+    from sleepecg import detect_heartbeats  # noqa: PLC0415
+
+    detect: Callable[..., Any] = detect_heartbeats
+    return detect
+
+
 def estimate(samples: "np.ndarray[tuple[int], np.dtype[np.int16]]", fs: float, scale: float) -> float | None:
     """Mean heart rate, 1/min, of a stretch of one lead, or None when beats cannot be told.
 
@@ -81,7 +93,7 @@ def estimate(samples: "np.ndarray[tuple[int], np.dtype[np.int16]]", fs: float, s
     if samples.size < 2 or (samples == NO_SAMPLE).any() or float(np.ptp(samples)) * scale < QRS_FLOOR_MV:
         return None
     signal = samples.astype(float)
-    beats = confirm(signal, detect_heartbeats(signal, fs), fs, QRS_FLOOR_MV / scale)
+    beats = confirm(signal, load_detector()(signal, fs), fs, QRS_FLOOR_MV / scale)
     intervals = np.sort(np.diff(beats)) / fs
     if intervals.size < 2:
         return None

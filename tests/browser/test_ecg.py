@@ -101,7 +101,7 @@ def test_one_millivolt_is_ten_millimetres_and_one_second_is_twenty_five(
     open_ecg(page)
     if frozen:
         page.keyboard.press("f")
-        expect(page.locator(".frozen canvas.traces")).to_be_visible()
+        expect(page.locator(".frozen canvas.traces[data-drawn]")).to_be_visible()
     check_scale(ink_of(page, "II"))
 
 
@@ -116,7 +116,7 @@ def test_keys_change_speed_and_gain(serve: Serve, open_page: Open) -> None:
     page.keyboard.press("g")
     expect(page.locator(".imprint")).to_contain_text("12.5 mm/s · 5 mm/mV · 滤波 0.05-150 Hz · 500 Hz")
     page.keyboard.press("f")
-    expect(page.locator(".frozen canvas.traces")).to_be_visible()
+    expect(page.locator(".frozen canvas.traces[data-drawn]")).to_be_visible()
     check_scale(ink_of(page, "II"), second=SECOND / 2, millivolt=MILLIVOLT / 2)
 
 
@@ -143,7 +143,7 @@ def test_records_with_few_leads_are_drawn_with_what_they_have(
     assert sorted(page.locator(".lead").all_inner_texts()) == sorted(leads)
     expect(page.locator(".imprint")).to_contain_text(f"{fs:.0f} Hz")
     page.keyboard.press("f")
-    expect(page.locator(".frozen canvas.traces")).to_be_visible()
+    expect(page.locator(".frozen canvas.traces[data-drawn]")).to_be_visible()
     for lead in leads:
         check_scale(ink_of(page, lead))
 
@@ -157,7 +157,7 @@ def test_lead_off_is_a_dashed_flat_line_with_the_words(serve: Serve, open_page: 
     expect(off).to_contain_text("导联脱落")
     expect(page.locator(".lead-off")).to_have_count(1)
     page.keyboard.press("f")
-    expect(page.locator(".frozen canvas.traces")).to_be_visible()
+    expect(page.locator(".frozen canvas.traces[data-drawn]")).to_be_visible()
     ink = ink_of(page, "V3", above=4)
     seen = ~np.isnan(ink.top)
     flat = np.abs(ink.middle - ink.baseline)[seen]
@@ -172,7 +172,7 @@ def test_a_gap_is_never_joined(serve: Serve, open_page: Open) -> None:
     page = open_page(serve(world))
     open_ecg(page)
     page.keyboard.press("f")
-    expect(page.locator(".frozen canvas.traces")).to_be_visible()
+    expect(page.locator(".frozen canvas.traces[data-drawn]")).to_be_visible()
     empty = np.isnan(ink_of(page, "II").top)
     runs = np.diff(np.flatnonzero(np.diff(np.concatenate(([0], empty.astype(int), [0])))))[::2]
     assert max(runs) == pytest.approx(0.6 * SECOND, abs=4)
@@ -216,5 +216,5 @@ def test_the_scale_can_be_set_against_a_card(serve: Serve, open_page: Open) -> N
     assert box["height"] == pytest.approx(269.9, abs=1)
     page.locator(".ruler .primary").click()
     page.keyboard.press("f")
-    expect(page.locator(".frozen canvas.traces")).to_be_visible()
+    expect(page.locator(".frozen canvas.traces[data-drawn]")).to_be_visible()
     check_scale(ink_of(page, "II", above=54), second=125, millivolt=50)

@@ -81,6 +81,7 @@ class StandIn:
         self.deaf = RangeSet()  # obs numbers that are dropped on arrival, once
         self._port = port
         self._ack_due = False
+        self.declared: dict[Stream, RangeSet] = {}  # shed, by any hello
         self._accounted: dict[Stream, RangeSet] = {}
         self._next: dict[Stream, int] = {}
         self._changed = asyncio.Event()
@@ -108,6 +109,12 @@ class StandIn:
         """Events stored, of one device or of all."""
         found = [r for records in self.stored.values() for r in records.values() if isinstance(r, Event)]
         return [event for event in found if device in {"", event.device}]
+
+    def accounted(self, stream: Stream) -> RangeSet:
+        """Numbers stored, or declared shed by any hello."""
+        numbers = self.declared.get(stream, RangeSet()).copy()
+        numbers.update(RangeSet((seq, seq) for seq in self.stored.get(stream, ())))
+        return numbers
 
     def command(self, command: Command) -> None:
         self._connection.publish(UNIT.topic(Channel.CMD), wire.encode(command))
@@ -143,6 +150,9 @@ class StandIn:
         self._heard_at = SystemClock().now()
         if hello.presence is Presence.OFFLINE:
             return
+        for state in hello.lanes:
+            declared = self.declared.setdefault(Stream(state.epoch, state.lane), RangeSet())
+            declared.update(RangeSet((r.first, r.last) for r in state.shed))
         self._next = {Stream(s.epoch, s.lane): s.next for s in hello.lanes}
         self._accounted = {
             Stream(s.epoch, s.lane): RangeSet((r.first, r.last) for r in s.shed + s.gone) for s in hello.lanes

@@ -16,7 +16,7 @@ from edge_agents.devices import crew_panel, patient_monitor
 from edge_agents.failpoint import NAMES, VARIABLE
 from edge_agents.outbox_ledger import Stream
 from edge_agents.ranges import RangeSet
-from gateway.contract.envelope import Lane
+from gateway.contract.envelope import Lane, Presence
 from gateway.contract.quantity import ECG_LEADS_12
 from tests.unit.edge.helpers import AT, noise
 from tests.unit.edge.stand_in import Broker, StandIn
@@ -97,6 +97,14 @@ class AgentProcess:
         )
 
 
+async def start_again(agent: AgentProcess, gateway: StandIn) -> asyncio.subprocess.Process:
+    """A second start, once the gateway has heard of it."""
+    known = {hello.epoch for hello in gateway.hellos}
+    process = await agent.start()
+    await gateway.until(lambda: any(hello.epoch not in known for hello in gateway.hellos))
+    return process
+
+
 async def stop(process: asyncio.subprocess.Process) -> int:
     process.send_signal(signal.SIGTERM)
     async with asyncio.timeout(20):
@@ -164,8 +172,10 @@ async def test_killed_at_an_arrow_nothing_is_lost_and_nothing_changes_its_number
     first = await agent.start(f"{name}:{COUNTS[name]}")
     async with asyncio.timeout(40):
         assert await first.wait() == -signal.SIGKILL
-    second = await agent.start()
-    await until_all_is_stored(gateway, device)
+    second = await start_again(agent, gateway)
+    last = str(PRESSES - 1)
+    await gateway.until(lambda: any(event.details["n"] == last for event in gateway.events("crew")[-50:]), 60)
+    await gateway.until(lambda: is_accounted(gateway))
     assert await stop(second) == 0
     assert_contiguous(gateway)
     pressed = Counter(event.details["n"] for event in gateway.events("crew"))
@@ -187,45 +197,33 @@ async def test_killed_while_shedding_every_number_is_stored_or_declared(
     first = await agent.start(f"{name}:5")
     async with asyncio.timeout(40):
         assert await first.wait() == -signal.SIGKILL
-    second = await agent.start()
+    second = await start_again(agent, gateway)
     await gateway.until(lambda: device.exhausted, 60)
-    await gateway.until(lambda: any(s.shed for s in gateway.hellos[-1].lanes), 30)
+    seen = len(gateway.hellos)
+    await gateway.until(lambda: len(gateway.hellos) > seen)
     gateway.acking = True
-    await until_all_is_stored(gateway, device)
+    gateway.ack()
+    await gateway.until(lambda: is_accounted(gateway), 30)
     assert await stop(second) == 0
-    shed = sum(ranges.count for ranges in gateway._accounted.values())
-    assert shed, "something was shed"
+    assert any(gateway.declared.values()), "something was shed"
     assert_contiguous(gateway)
     await device.close()
 
 
-async def until_all_is_stored(gateway: StandIn, device: Device) -> None:
-    """Everything the device gave and every number the newest hello names has arrived, or is declared."""
-
-    def complete() -> bool:
-        if not device.exhausted:
-            return False
-        newest = sum(1 for e in gateway.events() if e.details.get("n") == str(PRESSES - 1))
-        named = {Stream(s.epoch, s.lane): s for s in gateway.hellos[-1].lanes}
-        return bool(newest or not gateway.events("crew")) and all(
-            len(gateway.stored.get(stream, ())) + sum(r.last - r.first + 1 for r in state.shed) >= state.next
-            for stream, state in named.items()
-        )
-
-    await gateway.until(complete, 60)
+def is_accounted(gateway: StandIn) -> bool:
+    """Whether every number the newest hello names has arrived or is declared shed."""
+    return all(
+        RangeSet([(0, state.next - 1)]) == gateway.accounted(Stream(state.epoch, state.lane)).within(0, state.next - 1)
+        for state in next(hello for hello in reversed(gateway.hellos) if hello.presence is Presence.ONLINE).lanes
+    )
 
 
 def assert_contiguous(gateway: StandIn) -> None:
     """Per stream: stored and declared shed make up everything from 0 on; nothing was declared gone."""
     assert not [s for hello in gateway.hellos for s in hello.lanes if s.gone]
-    for stream, records in gateway.stored.items():
-        there = RangeSet((seq, seq) for seq in records)
-        for hello in gateway.hellos:
-            for state in hello.lanes:
-                if (state.epoch, state.lane) == stream:
-                    for shed in state.shed:
-                        there.add(shed.first, shed.last)
-        assert list(there) == [(0, max(last for _, last in there))], stream
+    for stream in gateway.stored:
+        numbers = gateway.accounted(stream)
+        assert list(numbers) == [(0, numbers.count - 1)], stream
 
 
 def test_every_failpoint_has_a_test() -> None:

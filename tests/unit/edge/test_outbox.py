@@ -168,7 +168,18 @@ class TestShedding:
                 box.append_batch(entries(Lane.WAVE, range(number, number + 5)))
             box.acknowledge([ack(Lane.WAVE, first + 200)])
         assert shed(box, Lane.WAVE) == []
-        assert disk_use(box) <= SMALL
+        assert box.path.stat().st_size <= SMALL
+        box.close()
+
+    def test_an_ack_for_a_large_backlog_keeps_the_log_small(self, tmp_path: Path) -> None:
+        box = open_box(tmp_path, max_bytes=512 << 20)
+        box.append_batch(entries(Lane.OBS, range(20)))
+        for first in range(0, 9000, 500):
+            box.append_batch(entries(Lane.WAVE, range(first, first + 500)))
+        assert box.acknowledge([ack(Lane.WAVE, 8990, (3, 4)), ack(Lane.OBS, 20)]) == 8988 + 20
+        assert held(box, Lane.WAVE) == [3, 4, *range(8990, 9000)]
+        assert box.records == 12
+        assert disk_use(box) - box.path.stat().st_size <= 8 << 20
         box.close()
 
 

@@ -1,5 +1,5 @@
 /** The last ten seconds, still, as a paper sheet, with two calipers. */
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { measure, type Point } from "../signal/calipers";
 import { SweepPainter } from "../signal/painter";
 import { drawPaper } from "../signal/paper";
@@ -48,6 +48,7 @@ function paint(canvas: HTMLCanvasElement, frozen: Frozen, sheet: Sheet, scale: P
     const [from, to] = [frozen.from + cell.from * FROZEN, frozen.from + cell.to * FROZEN];
     if (reader) painter.still(reader, frozen.fs, cell, ink, from, to);
   }
+  canvas.dataset.drawn = ""; // tests wait for it
 }
 
 const STEP = 1; // px an arrow key moves a caliper
@@ -130,7 +131,8 @@ export function FrozenEcg({ frozen, layout, scale, width, height }: Props) {
   const y = (sheet.baselines.at(-1) ?? 0) - 10;
   const [a, setA] = useState<Point>({ x: start + width * 0.4, y });
   const [b, setB] = useState<Point>({ x: start + width * 0.4 + pxPerSecond(scale), y: y - 20 });
-  useEffect(() => {
+  useLayoutEffect(() => {
+    // before the browser shows it: no blank sheet flashes
     const canvas = traces.current as HTMLCanvasElement;
     drawPaper(paper.current as HTMLCanvasElement, sheet, scale, paperColors(canvas));
     paint(canvas, frozen, sheet, scale);
