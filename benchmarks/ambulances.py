@@ -2,11 +2,11 @@
 
     python benchmarks/ambulances.py [--quick] [--step N] [--start N] [--most N] [--hold SECONDS]
 
-An ambulance sends 5 frames (2.4 kB of samples) a second, vitals and position once a second, a hello every ten: 7.1 QoS 1
-messages/s, 13 kB/s, on an MQTT connection of its own, open loop. Steps of N ambulances until the newest commit lies more
-than a second behind the log, or the broker acknowledges more than a second late. Then 80 % of the last good number is held,
-long enough for the compactor to be part of the load: memory, CPU and bytes written. Floor 200, aim 1,000; memory flat.
-At the end every number sent must be stored: rows and blocks are counted.
+An ambulance sends 5 frames (2.4 kB of samples) a second, vitals and position once a second, a hello every ten: 7.1
+QoS 1 messages/s, 13 kB/s, on an MQTT connection of its own, open loop. Steps of N ambulances until the newest commit
+lies more than a second behind the log, or the broker acknowledges more than a second late. Then 80 % of the last good
+number is held, long enough for the compactor to be part of the load: memory, CPU and bytes written. Floor 200, aim
+1,000; memory flat. At the end every number sent must be stored: rows and blocks are counted.
 """
 
 import argparse
@@ -86,9 +86,13 @@ def hold(stack: Lastmile, watch: Watch, seconds: float, number: int) -> bool:
     print("  cores used: " + ", ".join(f"{part} {share:.2f}" for part, share in used.items()))
     third = len(memory) // 3 or 1
     first, last = max(memory[:third]) / 2**20, max(memory[-third:]) / 2**20
-    print(f"  gateway memory: at most {first:.0f} MiB in the first third, {last:.0f} MiB in the last ({last / first - 1:+.0%})")
-    print(f"  written to disk: gateway {(machine.written_bytes(gateway) - wrote) / passed / 1e6:.1f} MB/s, broker's log "
-          f"{(machine.written_bytes(parts['nats-server']) - broker_wrote) / passed / 1e6:.1f} MB/s")  # fmt: skip
+    print(
+        f"  gateway memory: at most {first:.0f} MiB in the first third, {last:.0f} MiB in the last "
+        f"({last / first - 1:+.0%})"
+    )
+    rates = [(machine.written_bytes(gateway) - wrote) / passed / 1e6,
+             (machine.written_bytes(parts["nats-server"]) - broker_wrote) / passed / 1e6]  # fmt: skip
+    print(f"  written to disk: gateway {rates[0]:.1f} MB/s, broker's log {rates[1]:.1f} MB/s")
     return worst <= MAX_LAG
 
 
@@ -135,7 +139,10 @@ def main() -> None:
     seconds, held = (8.0, 60.0) if arguments.quick else (20.0, arguments.hold)
     most = min(arguments.most, 600) if arguments.quick else arguments.most
     print(machine.describe(Path(tempfile.gettempdir())))
-    print(f"peer: none that stores 12-lead waveforms; load: benchmarks/kit/fleet.py, {MESSAGES_A_SECOND} messages/s an ambulance")
+    print(
+        "peer: none that stores 12-lead waveforms; "
+        f"load: benchmarks/kit/fleet.py, {MESSAGES_A_SECOND} messages/s an ambulance"
+    )
     with tempfile.TemporaryDirectory(prefix="lastmile-bench-") as folder:
         stack = Lastmile(Path(folder))
         stack.register([f"amb-{number:04}" for number in range(most)])

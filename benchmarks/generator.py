@@ -3,8 +3,8 @@
     python benchmarks/generator.py [--quick]                shows its own rate: against a peer that only counts
     python benchmarks/generator.py load --port P ...        used by the other benchmarks; prints one JSON line
 
-Packets are made 64 at a time from a template (numbers patched in by numpy), one `send` a block; PUBACKs are counted, not
-parsed one by one. The null consumer answers every packet of the known size with a PUBACK and does nothing else.
+Packets are made 64 at a time from a template (numbers patched in by numpy), one `send` a block; PUBACKs are counted,
+not parsed one by one. The null consumer answers every packet of the known size with a PUBACK and does nothing else.
 """
 
 import argparse
@@ -20,11 +20,10 @@ from typing import Any, Final
 import uvloop
 
 from benchmarks.kit import machine
-from benchmarks.kit.mqtt import Connection, Loop
-from benchmarks.kit.observations import BLOCK, ObservationUnit
+from benchmarks.kit.mqtt import Connection, Loop, publish
+from benchmarks.kit.observations import BLOCK, PAYLOAD_BYTES, ObservationUnit
 
 WINDOW: Final = 1024  # publishes without PUBACK, per connection
-HELLO_SECONDS: Final = 10.0
 
 
 class Load:
@@ -43,7 +42,6 @@ class Load:
         """Publishes ``messages`` in all, at ``rate`` a second (0 = as fast as the window allows)."""
         began = time.perf_counter()
         share = messages // len(self.units)
-        hello_at = began + HELLO_SECONDS
         late = 0.0
         while any(unit.next < share for unit in self.units):
             passed = time.perf_counter() - began
@@ -51,8 +49,6 @@ class Load:
             sent = sum(self._advance(unit, allowed) for unit in self.units)
             if rate:
                 late = max(late, passed - self.units[-1].next * len(self.units) / rate)
-            if time.perf_counter() > hello_at and self.units[0].connection.on_message is not None:
-                hello_at += HELLO_SECONDS
             self.loop.step(0 if sent else 0.001)
         self.loop.settle(120)
         return {"messages": share * len(self.units), "published_s": time.perf_counter() - began, "late_s": late}
@@ -136,7 +132,7 @@ def own_rate(messages: int, units: int = 8) -> tuple[float, float]:
 
     port = free_port()
     names = [f"amb-{number:03}" for number in range(units)]
-    size = _packet_bytes(names[0])
+    size = packet_bytes(names[0])
     consumer = multiprocessing.get_context("spawn").Process(target=serve_null, args=(port, size), daemon=True)
     consumer.start()
     wait_until(lambda: answers(port), "the null consumer listens")
@@ -150,11 +146,9 @@ def own_rate(messages: int, units: int = 8) -> tuple[float, float]:
     return result["messages"] / result["published_s"], cpu / result["messages"] * 1e6
 
 
-def _packet_bytes(unit: str) -> int:
-    class Unconnected:
-        on_message = None
-
-    return ObservationUnit(Unconnected(), f"lm/v1/bench/ambulance/{unit}").packet_bytes  # type: ignore[arg-type]
+def packet_bytes(unit: str) -> int:
+    """Size of every packet of such a unit."""
+    return len(publish(f"lm/v1/bench/ambulance/{unit}/obs", bytes(PAYLOAD_BYTES)))
 
 
 def show(quick: bool) -> None:

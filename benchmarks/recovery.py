@@ -2,10 +2,10 @@
 
     python benchmarks/recovery.py [--quick] [--ambulances N] [--kills N]
 
-`lastmile serve` starts the gateway again; the load (benchmarks/kit/fleet.py, open loop) never stops, so what comes meanwhile
-waits in the broker's log. Measured from the kill to the first moment another connection sees a newer position in the
-database; then to the moment the newest commit lies less than a second behind. Floor 5 s, aim 1 s (median). Afterwards every
-number sent must be stored once.
+`lastmile serve` starts the gateway again; the load (benchmarks/kit/fleet.py, open loop) never stops, so what comes
+meanwhile waits in the broker's log. Measured from the kill to the first moment another connection sees a newer
+position in the database; then to the moment the newest commit lies less than a second behind. Floor 5 s, aim 1 s
+(median). Afterwards every number sent must be stored once.
 """
 
 import argparse
@@ -38,7 +38,9 @@ def kill(stack: Lastmile) -> tuple[float, float]:
     pid = stack.gateway_pid
     began = time.monotonic()
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not Path(f"/proc/{pid}").exists() or machine.rss_bytes([pid]) == 0, "the gateway is dead", 5, 0.001)
+    wait_until(
+        lambda: not Path(f"/proc/{pid}").exists() or machine.rss_bytes([pid]) == 0, "the gateway is dead", 5, 0.001
+    )
     before, _ = position(stack)
     wait_until(lambda: position(stack)[0] > before, "a new commit", 60, 0.005)
     first = time.monotonic() - began
@@ -65,11 +67,15 @@ def main() -> None:
             for number in range(kills):
                 time.sleep(BETWEEN)
                 found.append(kill(stack))
-                print(f"  kill {number + 1}: first commit {found[-1][0]:.2f} s, caught up {found[-1][1]:.2f} s", flush=True)
+                print(
+                    f"  kill {number + 1}: first commit {found[-1][0]:.2f} s, caught up {found[-1][1]:.2f} s",
+                    flush=True,
+                )
             missing = count_missing(stack, settle(stack, fleet))
     firsts = [first for first, _ in found]
     print(f"kill to first new commit: {machine.spread(firsts, ' s', 2)}; to caught up: "
-          f"{machine.spread([caught for _, caught in found], ' s', 2)} (floor {FLOOR:.0f} s, aim {AIM:.0f} s)")  # fmt: skip
+          f"{machine.spread([caught for _, caught in found], ' s', 2)} (floor {FLOOR:.0f} s, "
+          f"aim {AIM:.0f} s)")  # fmt: skip
     print(f"read back: {missing} missing or doubled")
     sys.exit(0 if statistics.median(firsts) <= FLOOR and not missing else 1)
 

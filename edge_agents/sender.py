@@ -141,8 +141,11 @@ class Sender:
 
     def live_wait(self, now: float) -> float:
         """Seconds the oldest live record has waited; at least STALE_SECONDS for a while after a queue was given up."""
-        waited = now - min((queue[0].appended_at for queue in self._live.values() if queue), default=now)
+        waited = self._waited(now)
         return max(waited, STALE_SECONDS) if now - self._fell_behind_at < STALE_SECONDS else waited
+
+    def _waited(self, now: float) -> float:
+        return now - min((queue[0].appended_at for queue in self._live.values() if queue), default=now)
 
     @property
     def idle(self) -> bool:
@@ -191,9 +194,11 @@ class Sender:
 
     def _choose(self) -> tuple[Stream, Seq, bytes] | None:
         lane = next((lane for lane, queue in self._live.items() if queue), None)
+        # of all lanes: numbers that go at once must not buy a way for the backlog past lead II that waits behind them
+        fresh = self._waited(self._clock.monotonic()) < FRESH_SECONDS
+        self._olds = min(self._olds, OLD_PER_LIVE if fresh else 1.0)
         if lane is not None and (lane is Lane.EVENT or not self._prefetched or self._olds < 1):
-            fresh = self._clock.monotonic() - self._live[lane][0].appended_at < FRESH_SECONDS
-            self._olds = min(OLD_PER_LIVE, self._olds + (OLD_PER_LIVE if fresh else OLD_PER_STALE))
+            self._olds += OLD_PER_LIVE if fresh else OLD_PER_STALE
             entry = self._live[lane].popleft()
             self._live_bytes -= len(entry.payload)
             return entry.stream, entry.seq, entry.payload

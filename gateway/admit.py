@@ -5,10 +5,10 @@ from typing import Final
 
 import msgspec
 
-from gateway.contract.envelope import Hello, Instant
+from gateway.contract.envelope import RESERVED_DEVICE, RESERVED_EPOCH, Hello, Instant
 from gateway.contract.identity import ClockQuality, Provenance
 from gateway.contract.observation import Event, Observation, Reply
-from gateway.contract.quantity import QUANTITIES, SECOND
+from gateway.contract.quantity import HOUR, QUANTITIES, SECOND
 from gateway.contract.topic import UnitAddress
 from gateway.contract.waveform import WaveFrame
 from gateway.ledger import LaneLedger, Ledger, Receipt
@@ -16,6 +16,7 @@ from gateway.ports import RecordFlag
 from gateway.unpack import Refused, Route, Unpacked
 
 LATE_AFTER: Final = 60 * SECOND
+OLDEST_BACKLOG: Final = 60 * 24 * HOUR  # no outbox reaches back further: an older time is a wrong clock
 SMALL_OFFSET: Final = 2 * SECOND  # a clock this near needs no correction
 FUTURE_TOLERANCE: Final = 5 * SECOND
 ECG_VALIDITY: Final = 30 * SECOND
@@ -29,6 +30,7 @@ class AdmitReason(StrEnum):
     FOREIGN_TOPIC = "foreign-topic"  # the unit is registered under another site or kind
     OUT_OF_RANGE = "out-of-range"  # one value is not plausible; the record is stored
     UNKNOWN_COMMAND = "unknown-command"  # a reply to a command this gateway did not send
+    RESERVED_NAME = "reserved-name"  # an epoch or device name that is the gateway's own
     TOO_MANY_GAPS = "too-many-gaps"  # not admitted, so not acked, so not lost
 
 
@@ -93,7 +95,7 @@ class Admission:
         self.clocks = clocks
 
     def admit(self, message: Unpacked) -> Admitted | Duplicate | Greeting | Refused:
-        """What becomes of one message. Values out of range are still inside: see :func:`refuse_values`."""
+        """What becomes of one message. Values out of range are still inside: see :func:`implausible`."""
         route = message.route
         unit = self.units.get(route.address.unit)
         if unit is None:
@@ -113,7 +115,7 @@ class Admission:
         route = refused.route
         if route is None or route.lane is None or refused.epoch is None or refused.seq is None:
             return None
-        if route.address.unit not in self.units:
+        if route.address.unit not in self.units or refused.epoch == RESERVED_EPOCH:
             return None
         lane = self.ledger.lane(route.address.unit, refused.epoch, route.lane)
         new = self.ledger.receive(lane, refused.seq, refused.log.logged_at) is Receipt.NEW
@@ -121,7 +123,7 @@ class Admission:
 
     def _hear(self, route: Route, hello: Hello, received_at: Instant) -> None:
         unit = route.address.unit
-        self.ledger.hear(unit, hello.lanes, received_at)
+        self.ledger.hear(unit, [lane for lane in hello.lanes if lane.epoch != RESERVED_EPOCH], received_at)
         if hello.clock_offset is not None:
             self.clocks[unit] = Clock(hello.clock_offset, hello.clock_error)
 
@@ -130,6 +132,8 @@ class Admission:
     ) -> Admitted | Duplicate | Refused:
         route, log = message.route, message.log
         assert route.lane is not None
+        if body.epoch == RESERVED_EPOCH or body.device == RESERVED_DEVICE:
+            return _refuse(message, AdmitReason.RESERVED_NAME, f"epoch {body.epoch}, device {body.device}")
         lane = self.ledger.lane(route.address.unit, body.epoch, route.lane)
         receipt = self.ledger.receive(lane, body.seq, log.logged_at)
         if receipt is Receipt.DUPLICATE:
@@ -153,7 +157,8 @@ def judge_time(body: Observation | Event | WaveFrame, received_at: Instant, cloc
         flags |= RecordFlag.CLOCK_CORRECTED
     unmeasured = clock is None or clock.offset is None
     age = received_at - event_at
-    if age < -FUTURE_TOLERANCE or (unmeasured and not body.backfill and age > LATE_AFTER):
+    impossible = age < -FUTURE_TOLERANCE or age > OLDEST_BACKLOG
+    if impossible or (unmeasured and not body.backfill and age > LATE_AFTER):
         event_at, age = received_at, 0
         flags = RecordFlag.CLOCK_UNTRUSTED
     if body.test:

@@ -15,27 +15,25 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import nats
 import structlog
 from nats.aio.client import Client
 from prometheus_client import CollectorRegistry
-from sqlalchemy import Connection, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from gateway.acks import AckDesk
 from gateway.adapters import accounts, alert_reads, audit_log, clock, evidence, history, people, registry, tables
-from gateway.adapters.auth_callout import AuthCallout, Credential, kick
+from gateway.adapters.auth_callout import AuthCallout
 from gateway.adapters.broker import load_secrets, read_ports
 from gateway.adapters.commit import commit
-from gateway.adapters.compactor import Compactor
 from gateway.adapters.jetstream import BrokerAddress, Inbox, StreamLimits
-from gateway.adapters.load import load, load_subjects, load_units
+from gateway.adapters.load import load
 from gateway.adapters.metrics import Metrics
 from gateway.adapters.migrate import migrate
-from gateway.adapters.retention import DAY, Policy, Retention
 from gateway.adapters.sql import DATABASE_NAME, Database, connect
 from gateway.admit import Admission
 from gateway.alerts.alert import Alert, IllegalMove, UnknownAlert
@@ -44,12 +42,12 @@ from gateway.api.live import LiveHub
 from gateway.api.ports import AlertNotFound, DemoLogin, IllegalTransition, Snapshot
 from gateway.api.services import Services
 from gateway.changes import Changes
-from gateway.config import RetentionSettings, Settings, write_private
+from gateway.config import Settings, write_private
 from gateway.derive.derivation import Derivation
 from gateway.derive.heart_rate import load_detector
-from gateway.fleet import Subject
+from gateway.housekeeping import housekeeping
 from gateway.pipeline import Conflict, Pipeline
-from gateway.rules.engine import Rules
+from gateway.registry_watch import RegistryWatch
 from gateway.stages import PersonsMove, Stages
 from gateway.unpack import Unpacker
 
@@ -58,9 +56,9 @@ if TYPE_CHECKING:
 
     from gateway.api.server import Server
 
+T = TypeVar("T")
 log = structlog.get_logger("gateway")
 
-REGISTRY_SECONDS = 2.0
 GIVE_WAY_SECONDS = 2.0
 SWITCH_SECONDS = 0.001  # how long the compactor's thread may keep the event loop waiting (Python's default: 0.005)
 RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -84,7 +82,7 @@ class Gateway:
         self.demo = demo
         self.stop = asyncio.Event()
         self.stop_threads = threading.Event()
-        self.registry_changed = asyncio.Event()
+        self.reader = connect(data / DATABASE_NAME, readonly=True)
         self.started_at = clock.now()
         self.troubles: dict[str, str] = {"start": "starting"}  # why not ready
         self.committed_at = 0
@@ -97,7 +95,6 @@ class Gateway:
         self.metrics = Metrics(self.registry_metrics)
         limits = StreamLimits(settings.broker.log_hours, settings.broker.log_bytes)
         self.inbox = Inbox(lambda: _broker_address(data), limits, clock.now)
-        self.system: Client | None = None
         self.book = AlertBook(self.restored.open_alerts)
         self.hub = LiveHub(
             clock=clock.now, snapshot=self.snapshot, site_of=self._site_of, metrics=self.registry_metrics
@@ -109,6 +106,9 @@ class Gateway:
         self.pipeline = Pipeline(Unpacker(), self.stages, self._commit, self._send_ack)
         secrets = load_secrets(data)
         self.callout = AuthCallout(secrets.account_seed, {}, clock.now, self.metrics.refused_connections.inc)
+        self.registry_watch = RegistryWatch(
+            self.reader, self.stages, self.callout.credentials, self.hub, self.connect_system
+        )
         self.server: Server | None = None
 
     def _build_stages(self) -> Stages:
@@ -119,7 +119,7 @@ class Gateway:
             admission=admission,
             sequencer=restored.sequencer,
             derivation=self.derivation,
-            rules=Rules(restored.thresholds),
+            rules=restored.rules,
             silence=restored.silence,
             book=self.book,
             fleet=fleet,
@@ -178,12 +178,20 @@ class Gateway:
         while not self.stop.is_set():
             batch = await self.inbox.batch()
             self.caught_up = batch.caught_up
+            self._note("broker", batch.trouble)
             moves, self.moves = self.moves, []
             changes = await self.pipeline.step(batch, moves)
             if batch.position is not None:
                 self.committed_at = batch.position.logged_at
             self.metrics.observe_batch(changes, len(batch.messages), self._commit_seconds, clock.now())
             self.ingesting.set()
+
+    def _note(self, part: str, trouble: str | None) -> None:
+        """Keeps why a part is not ready, for readyz."""
+        if trouble is None:
+            self.troubles.pop(part, None)
+        else:
+            self.troubles[part] = trouble
 
     _commit_seconds = 0.0
 
@@ -197,6 +205,8 @@ class Gateway:
                 conflicts = await asyncio.wrap_future(
                     self.database.submit(lambda connection: commit(connection, changes))
                 )
+            except IntegrityError:
+                raise  # memory and disk disagree: only a restart from the disk puts that right
             except SQLAlchemyError as error:
                 self.troubles["database"] = str(error).splitlines()[0]
                 self.metrics.commit_failures.inc()
@@ -228,36 +238,10 @@ class Gateway:
 
     # ---- beside the path --------------------------------------------------------------------------------------------
 
-    async def watch_registry(self) -> None:
-        """Follows the registry: new units may connect, revoked ones are cut off within seconds."""
-        while not self.stop.is_set():
-            await self._refresh_registry()
-            restored = self.restored
-            self.metrics.observe_fleet(restored.fleet, restored.ledger, len(self.book.open))
-            await _pause(self.registry_changed, REGISTRY_SECONDS)
-            self.registry_changed.clear()
-
-    async def _refresh_registry(self) -> None:
-        fleet = self.restored.fleet
-        units, hashes, subjects = await asyncio.wrap_future(self.database.submit(_read_registry))
-        for unit in set(fleet.units) - set(units):
-            log.warning("unit revoked", unit=unit)
-            self.callout.credentials.pop(unit, None)
-            fleet.revoke(unit)
-            self.stages.silence.forget(unit)
-            if self.system is not None:
-                await kick(self.system, unit)
-        for unit, entry in units.items():
-            if fleet.units.get(unit) != entry:
-                fleet.register(unit, entry)
-            self.callout.credentials[unit] = Credential(entry.address, hashes[unit])
-        for unit in fleet.set_subjects(subjects):
-            self.hub.notify("unit", unit, {"unit": self.stages.describe(unit)})
-
-    async def connect_system(self) -> None:
+    async def connect_system(self) -> Client:
         """The connection by which live sessions are cut."""
         broker = await self.inbox.find_broker()
-        self.system = await nats.connect(
+        return await nats.connect(
             f"nats://{broker.host}:{broker.nats}",
             user="system",
             password=load_secrets(self.data).system_password,
@@ -265,13 +249,17 @@ class Gateway:
             error_cb=_quiet,
         )
 
+    def _observe(self) -> None:
+        restored = self.restored
+        self.metrics.observe_fleet(restored.fleet, restored.ledger, len(self.book.open))
+
     async def serve_api(self) -> None:
         """The HTTP server, in this event loop. Its imports are half of a start: they wait for ingest."""
         await self._give_way()
         create_app, build_server = await asyncio.to_thread(_import_api)
         login = await self._prepare_accounts()
         services = Services(
-            engine=connect(self.data / DATABASE_NAME, readonly=True),
+            engine=self.reader,
             writer=self.database,
             hub=self.hub,
             accounts=accounts,
@@ -293,12 +281,13 @@ class Gateway:
         )
         http = self.settings.http
         self.server = build_server(create_app(services), http.host, http.port or _last_port(self.data))
-        self._announce(self.server.port)
-        await self.server.serve()
+        if not self.stop.is_set():
+            self._announce(self.server.port)
+            await self.server.serve()
 
     def _follow_association(self, _unit: str) -> None:
         """A device of the unit speaks for somebody else now: every screen learns it at once."""
-        self.registry_changed.set()
+        self.registry_watch.changed.set()
 
     async def _prepare_accounts(self) -> DemoLogin | None:
         now = clock.now()
@@ -314,44 +303,36 @@ class Gateway:
         write_private(self.data / "gateway.json", msgspec.json.encode(entry))
         log.info("gateway listens", url=f"http://{entry.host}:{port}/")
 
-    def housekeeping(self) -> list[Callable[[], None]]:
-        """Jobs that run in threads of their own: folding closed windows, keeping to the disk budget."""
-        engine = connect(self.data / DATABASE_NAME, readonly=True)
-        compactor = Compactor(engine, self.database)
-        policy = _policy(self.settings.retention)
-        retention = Retention(engine, self.database, self.data / DATABASE_NAME, policy)
-        return [
-            lambda: compactor.run(self.stop_threads, clock.now),
-            lambda: retention.run(self.stop_threads, clock.now),
-        ]
-
     async def run(self) -> None:
         """Runs until SIGTERM or SIGINT, then ends cleanly within seconds."""
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, self.stop.set)
-        await self._refresh_registry()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.serve_api(), name="api")
-            ingest = tasks.create_task(self.ingest(), name="ingest")
-            tasks.create_task(self.load_detector(), name="detector")
-            for job in self.housekeeping():
-                tasks.create_task(asyncio.to_thread(job))
-            beside = [
-                tasks.create_task(self.watch_registry(), name="registry"),
-                tasks.create_task(self.connect_system(), name="system"),
-            ]
-            await self.stop.wait()
+        await self.registry_watch.refresh()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                await self._run_tasks(tasks)
+        finally:
             self.stop_threads.set()
-            self.hub.close()
-            if self.server is not None:
-                self.server.should_exit = True
-            self.inbox.wake()
-            for task in beside:
-                task.cancel()
-            if self.troubles.get("start") or self.troubles.get("database"):
-                ingest.cancel()
         await self.inbox.close()
         self.database.close()
+
+    async def _run_tasks(self, tasks: asyncio.TaskGroup) -> None:
+        tasks.create_task(self.serve_api(), name="api")
+        ingest = tasks.create_task(self.ingest(), name="ingest")
+        tasks.create_task(self.load_detector(), name="detector")
+        path, keep = self.data / DATABASE_NAME, self.settings.retention
+        for job in housekeeping(self.reader, self.database, path, keep, self.stop_threads, self.troubles):
+            tasks.create_task(asyncio.to_thread(job))
+        registry_watch = tasks.create_task(self.registry_watch.run(self._observe), name="registry")
+        await self.stop.wait()
+        self.stop_threads.set()
+        self.hub.close()
+        if self.server is not None:
+            self.server.should_exit = True
+        self.inbox.wake()
+        registry_watch.cancel()
+        if self.troubles.get("start") or self.troubles.get("database"):
+            ingest.cancel()
 
 
 def run_gateway(data: Path, settings: Settings, *, demo: bool = False) -> None:
@@ -365,7 +346,11 @@ def run_gateway(data: Path, settings: Settings, *, demo: bool = False) -> None:
         sys.setswitchinterval(SWITCH_SECONDS)
         await gateway.run()
 
-    uvloop.run(main())
+    try:
+        uvloop.run(main())
+    except BaseException:
+        log.exception("the gateway ends; everything committed is on the disk")
+        os._exit(1)  # no thread may keep a process alive that does not ingest: whoever started it starts it again
 
 
 def _import_api() -> "tuple[Callable[[Services], FastAPI], Callable[[FastAPI, str, int], Server]]":
@@ -373,24 +358,6 @@ def _import_api() -> "tuple[Callable[[Services], FastAPI], Callable[[FastAPI, st
     from gateway.api.server import build_server
 
     return create_app, build_server
-
-
-def _read_registry(connection: Connection) -> tuple[dict[str, Any], dict[str, str], dict[str, Subject]]:
-    hashes = connection.execute(select(tables.unit.c.id, tables.unit.c.token_hash))
-    return load_units(connection), {row.id: row.token_hash for row in hashes}, load_subjects(connection, clock.now())
-
-
-def _policy(keep: RetentionSettings) -> Policy:
-    def age(days: float) -> int | None:
-        return int(days * DAY) or None
-
-    return Policy(
-        waveforms=age(keep.waveform_days),
-        numerics=age(keep.numeric_days),
-        events=age(keep.event_days),
-        rejects=age(keep.reject_days),
-        budget=keep.bytes,
-    )
 
 
 def _broker_address(data: Path) -> BrokerAddress:
@@ -409,14 +376,6 @@ def _last_port(data: Path) -> int:
         return msgspec.json.decode((data / "gateway.json").read_bytes(), type=GatewayFile).http
     except (FileNotFoundError, msgspec.MsgspecError):
         return 0
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        pass
 
 
 async def _quiet(error: Exception) -> None:

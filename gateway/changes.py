@@ -1,4 +1,4 @@
-"""Everything one batch changes: what a commit writes, all of it or nothing."""
+"""What a batch brings, and everything it changes: what a commit writes, all of it or nothing."""
 
 import msgspec
 
@@ -7,6 +7,7 @@ from gateway.alerts.book import Transition
 from gateway.contract.envelope import Instant
 from gateway.fleet import Latest
 from gateway.ledger import Absence, LaneLedger
+from gateway.ports import LogMessage
 from gateway.rules.hold import Hold
 from gateway.unpack import Refused
 
@@ -17,6 +18,17 @@ class Position(msgspec.Struct, frozen=True):
     stream_created: str
     sequence: int
     logged_at: Instant
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """What the inbox hands over at once; empty when only time has passed."""
+
+    messages: list[LogMessage]
+    now: Instant
+    position: Position | None = None  # after the last of ``messages``
+    caught_up: bool = True
+    notes: list[tuple[str, str]] = []  # (alert code, why): what happened to the log
+    trouble: str | None = None  # why the broker cannot be read now; None = it can
 
 
 class LaneChange(msgspec.Struct, frozen=True, gc=False):

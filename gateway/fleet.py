@@ -6,10 +6,10 @@ from typing import Any, Final
 import msgspec
 
 from gateway.admit import Clock, RegisteredUnit
-from gateway.contract.envelope import Hello, Instant, LinkMode, Presence
+from gateway.contract.envelope import RESERVED_DEVICE, Hello, Instant, LinkMode, Presence
 from gateway.contract.quantity import SECOND
 
-GATEWAY_DEVICE: Final = "gateway"  # the name derived values go by
+GATEWAY_DEVICE: Final = RESERVED_DEVICE
 
 
 class Latest(msgspec.Struct, frozen=True, gc=False):
@@ -39,7 +39,7 @@ class UnitState(msgspec.Struct):
     epoch: str = ""
     hello_at: Instant = 0
     outbox_records: int = 0
-    shed: int = 0
+    shed: int | None = None  # records declared shed, as the last hello says; None = not heard yet
     latest: dict[tuple[str, str], Latest] = {}
 
 

@@ -7,6 +7,7 @@ when it comes after all: an absence heals from both ends and splits in the middl
 
 from bisect import bisect_right
 from enum import Enum, StrEnum
+from itertools import takewhile
 
 import msgspec
 
@@ -63,7 +64,7 @@ class LaneLedger:
         if seq == self.next:
             self.next = seq + 1
         elif seq > self.next:
-            if len(self.absences) >= MAX_RANGES_PER_LANE:
+            if self._full:
                 return Receipt.REFUSED
             self._open(self.next, seq - 1, now, new_id)
             self.next = seq + 1
@@ -100,7 +101,7 @@ class LaneLedger:
             absence.first += 1
         elif seq == absence.last:
             absence.last -= 1
-        elif len(self.absences) >= MAX_RANGES_PER_LANE:
+        elif self._full:
             return False
         else:
             self._split(at, seq, new_id)
@@ -124,7 +125,7 @@ class LaneLedger:
         for gone in state.gone:
             self._settle(gone, Fate.LOST, now, new_id)
         # A hello overtakes nothing: what the hello before announced has had a whole interval to arrive.
-        if self.announced > self.next and len(self.absences) < MAX_RANGES_PER_LANE:
+        if self.announced > self.next and not self._full:
             self._open(self.next, self.announced - 1, now, new_id)
             self.next = self.announced
             self.changed = True
@@ -132,11 +133,14 @@ class LaneLedger:
 
     def _settle(self, span: SeqRange, fate: Fate, now: Instant, new_id: "IdSource") -> None:
         """Marks what of ``span`` has not come as lost or shed; numbers not reached yet are opened first."""
-        if span.last >= self.next and len(self.absences) < MAX_RANGES_PER_LANE:
+        if span.last >= self.next:
             self._open(self.next, span.last, now, new_id)
             self.next = span.last + 1
             self.changed = True
-        for absence in [a for a in self.absences if a.first <= span.last and a.last >= span.first]:
+        at = max(0, bisect_right(self.absences, span.first, key=lambda absence: absence.first) - 1)
+        for absence in list(takewhile(lambda a: a.first <= span.last, self.absences[at:])):
+            if absence.last < span.first:
+                continue
             if absence.fate is Fate.OPEN or (absence.fate is Fate.LOST and fate is Fate.SHED):
                 self._cut(absence, span, new_id)
                 absence.fate, absence.fated_at = fate, now
@@ -162,6 +166,11 @@ class LaneLedger:
     def watermark(self) -> int:
         """Every number below is stored or accounted for."""
         return next((a.first for a in self.absences if a.fate is Fate.OPEN), self.next)
+
+    @property
+    def _full(self) -> bool:
+        """Whether no further open range may be tracked; what is shed or lost is over and does not count."""
+        return len(self.absences) >= MAX_RANGES_PER_LANE and self.open_gaps >= MAX_RANGES_PER_LANE
 
     @property
     def open_gaps(self) -> int:

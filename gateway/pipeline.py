@@ -11,22 +11,10 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from gateway.changes import Changes, Position
-from gateway.contract.envelope import Instant
+from gateway.changes import Batch, Changes
 from gateway.failpoint import failpoint
-from gateway.ports import LogMessage
 from gateway.stages import PersonsMove, Stages
 from gateway.unpack import Unpacker
-
-
-class Batch(msgspec.Struct, frozen=True):
-    """What the inbox hands over at once; empty when only time has passed."""
-
-    messages: list[LogMessage]
-    now: Instant
-    position: Position | None = None  # after the last of ``messages``
-    caught_up: bool = True
-    notes: list[tuple[str, str]] = []  # (alert code, why): trouble the inbox itself saw
 
 
 class Conflict(msgspec.Struct, frozen=True):
@@ -60,7 +48,7 @@ class Pipeline:
         stages.push_signals(admitted)
         evaluable = stages.derive(admitted, now)
         failpoint("after-derive")
-        findings = stages.evaluate(admitted, evaluable, now, batch.caught_up, batch.notes)
+        findings = stages.evaluate(admitted, evaluable, batch)
         failpoint("after-rules")
         transitions = stages.apply(findings, moves, now)
         changes = stages.changes(admitted, transitions, batch.position)

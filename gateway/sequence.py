@@ -29,6 +29,12 @@ class Sequencer:
         """Where a lane stood when the gateway stopped."""
         self._cursors[lane_id] = _Cursor(next, {}, 0)
 
+    def hold(self, lane_id: int, next: int, held: list[Admitted]) -> None:
+        """A lane that had a hole when the gateway stopped: ``held`` are stored but have not been evaluated."""
+        since = min(record.received_at for record in held)
+        self._cursors[lane_id] = _Cursor(next, {record.body.seq: record for record in held}, since)
+        self._waiting.add(lane_id)
+
     def take(self, record: Admitted) -> list[Admitted]:
         """The records that may be evaluated now that this one is here, in order."""
         seq = record.body.seq
@@ -51,9 +57,9 @@ class Sequencer:
         released: list[Admitted] = []
         for lane_id in sorted(self._waiting):
             cursor = self._cursors[lane_id]
-            if now - cursor.held_since >= PATIENCE:
+            while cursor.held and now - cursor.held_since >= PATIENCE:
                 released += self._skip(lane_id, cursor)
-                cursor.held_since = now
+                cursor.held_since = min((record.received_at for record in cursor.held.values()), default=now)
         return released
 
     def _skip(self, lane_id: int, cursor: _Cursor) -> list[Admitted]:

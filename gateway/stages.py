@@ -1,7 +1,7 @@
 """The stages of the pipeline and the state they share. Synchronous; times come in as arguments."""
 
 from asyncio import Future
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -9,12 +9,13 @@ from gateway.acks import AckDesk
 from gateway.admit import Admission, Admitted, Duplicate, Greeting, implausible
 from gateway.alerts.alert import Alert, IllegalMove, UnknownAlert
 from gateway.alerts.book import AlertBook, Transition
-from gateway.changes import Changes, LaneChange, Position, Rejection
-from gateway.contract.envelope import Instant, Presence
+from gateway.changes import Batch, Changes, LaneChange, Position, Rejection
+from gateway.contract.envelope import Instant, LinkMode, Presence
 from gateway.contract.observation import Event, Observation
+from gateway.contract.quantity import SECOND
 from gateway.contract.waveform import WaveFrame
 from gateway.derive.derivation import Derivation
-from gateway.derive.silence import WAVE_PREFIX, SilenceWatch
+from gateway.derive.silence import SilenceWatch, wave_channel
 from gateway.fleet import GATEWAY_DEVICE, Fleet, Latest
 from gateway.ledger import LaneLedger
 from gateway.ports import LiveFeed, LogMessage, RecordFlag
@@ -23,6 +24,8 @@ from gateway.rules.engine import Rules
 from gateway.rules.threshold import Finding
 from gateway.sequence import Sequencer
 from gateway.unpack import Refused, Unpacked
+
+INTERNAL_ERROR: Final = "internal-error"  # our fault, not the sender's
 
 
 class Intake(msgspec.Struct):
@@ -89,20 +92,25 @@ class Stages:
         """Sorts a batch; every message ends in exactly one list."""
         intake = Intake()
         for message in unpacked:
-            outcome = message if isinstance(message, Refused) else self.admission.admit(message)
-            match outcome:
-                case Admitted():
-                    self._take_record(intake, outcome)
-                case Duplicate():
-                    intake.duplicates.append(outcome)
-                    self.desk.touch(outcome.lane)
-                case Greeting():
-                    self._take_greeting(intake, outcome)
-                case Refused():
-                    self._take_refused(intake, outcome)
+            try:
+                self._take(intake, message if isinstance(message, Refused) else self.admission.admit(message))
+            except Exception as error:  # noqa: BLE001 - one message must not stop the others; it is kept with its reason
+                intake.rejections.append(Rejection(Refused(message.log, INTERNAL_ERROR, repr(error), message.route)))
         for lane in intake.lanes.values():
             self.desk.touch(lane)
         return intake
+
+    def _take(self, intake: Intake, outcome: Admitted | Duplicate | Greeting | Refused) -> None:
+        match outcome:
+            case Admitted():
+                self._take_record(intake, outcome)
+            case Duplicate():
+                intake.duplicates.append(outcome)
+                self.desk.touch(outcome.lane)
+            case Greeting():
+                self._take_greeting(intake, outcome)
+            case Refused():
+                self._take_refused(intake, outcome)
 
     def _take_record(self, intake: Intake, record: Admitted) -> None:
         body = record.body
@@ -117,6 +125,8 @@ class Stages:
 
     def _take_greeting(self, intake: Intake, greeting: Greeting) -> None:
         unit, hello = greeting.route.address.unit, greeting.body
+        if hello.presence is Presence.OFFLINE and hello.epoch != self.fleet.states[unit].epoch:
+            return  # the last will of a connection that has long been replaced
         intake.greetings.append(greeting)
         if not self.fleet.greet(unit, hello, greeting.received_at):
             intake.imposters.append(unit)
@@ -155,7 +165,8 @@ class Stages:
         for record in intake.records:
             ordered += self.sequencer.take(record)
         ordered += self.sequencer.expire(now)
-        derived = [found for record in ordered if (found := self.derivation.derive(record)) is not None]
+        ordered = [record for record in ordered if record.route.address.unit in self.fleet.units]  # else just revoked
+        derived = [found for record in ordered if (found := self._derive_one(intake, record)) is not None]
         for record in derived:
             intake.records.append(record)
             intake.lanes[record.lane.id] = record.lane
@@ -165,6 +176,13 @@ class Stages:
                 self.live.notify("observations", record.route.address.unit, body)
         return ordered + derived
 
+    def _derive_one(self, intake: Intake, record: Admitted) -> Admitted | None:
+        try:
+            return self.derivation.derive(record)
+        except Exception as error:  # noqa: BLE001 - the record is stored all the same; what spoilt it is kept
+            intake.rejections.append(_spoilt(record, error))
+            return None
+
     def warm(self, unpacked: list[Unpacked | Refused]) -> None:
         """Fills the detectors from messages committed before a restart; nothing is recorded or raised."""
         for message in unpacked:
@@ -173,13 +191,15 @@ class Stages:
 
     # ---- evaluate ---------------------------------------------------------------------------------------------------
 
-    def evaluate(
-        self, intake: Intake, evaluable: list[Admitted], now: Instant, caught_up: bool, notes: list[tuple[str, str]]
-    ) -> list[Finding]:
+    def evaluate(self, intake: Intake, evaluable: list[Admitted], batch: Batch) -> list[Finding]:
         """What the rules make of the batch and of the time that has passed."""
+        now = batch.now
         findings: list[Finding] = []
         for record in evaluable:
-            findings += self._evaluate_record(record)
+            try:
+                findings += self._evaluate_record(record)
+            except Exception as error:  # noqa: BLE001 - as in _derive_one
+                intake.rejections.append(_spoilt(record, error))
         for record in intake.records:
             self._hear(record)
         for greeting in intake.greetings:
@@ -189,8 +209,9 @@ class Stages:
         for unit, detail in self._conflicts:
             findings.append(self._technical("duplicate-identity", unit, now, detail))
         self._conflicts = []
-        findings += [self._technical(code, "", now, why) for code, why in notes]
-        if caught_up and now - self._last_check >= 1_000_000:
+        findings += [self._technical(code, "", now, why) for code, why in batch.notes]
+        findings.append(self._technical("broker-lost", "", now, batch.trouble or "", raised=batch.trouble is not None))
+        if batch.caught_up and abs(now - self._last_check) >= SECOND:  # abs: also after the wall clock was set back
             self._last_check = now
             findings += self._check_silence(now)
         return findings
@@ -200,6 +221,8 @@ class Stages:
         if record.flags & RecordFlag.TEST:
             return []
         if isinstance(body, Event):
+            if record.flags & RecordFlag.HISTORICAL:
+                return []
             return self.rules.report(unit, body.device, body.name, record.event_at, record.simulated)
         if not isinstance(body, Observation):
             return []
@@ -224,7 +247,7 @@ class Stages:
         if isinstance(body, Observation):
             self.silence.hear_all(unit, body.device, body.values, at)
         elif isinstance(body, WaveFrame):
-            channel = WAVE_PREFIX + body.leads[0]
+            channel = wave_channel(body.leads[0])
             self.silence.hear(unit, body.device, channel, at)
             self.fleet.observe_wave(unit, body.device, channel, Latest(None, record.event_at, at, False))
 
@@ -233,16 +256,16 @@ class Stages:
         if hello.presence is Presence.OFFLINE:
             return []
         self.silence.hear_unit(unit, greeting.received_at)
-        shed = sum(span.last - span.first + 1 for lane in hello.lanes for span in lane.shed)
         state = self.fleet.states[unit]
-        before, state.shed = state.shed, shed
-        if shed == before:
-            return [self._technical("shedding", unit, greeting.received_at, "no more", raised=False)]
-        return [self._technical("shedding", unit, greeting.received_at, f"{shed} records declared shed")]
+        before, state.shed = state.shed, hello.shed
+        more = before is not None and hello.shed > before
+        why = f"{hello.shed} records declared shed"
+        return [self._technical("shedding", unit, greeting.received_at, why, raised=more)]
 
     def _check_silence(self, now: Instant) -> list[Finding]:
         findings = []
-        for change in self.silence.check(now):
+        weak = {unit for unit, state in self.fleet.states.items() if state.link_mode is LinkMode.WEAK}
+        for change in self.silence.check(now, weak):
             simulated = self._simulated(change.unit)
             findings.append(
                 self.rules.silence(
@@ -310,6 +333,14 @@ class Stages:
         """The unit's state for a snapshot, with the limits its values are held against."""
         lanes = self.admission.ledger.by_unit.get(unit, ())
         return {**self.fleet.describe(unit, sum(lane.open_gaps for lane in lanes)), "limits": LIMITS}
+
+
+def _spoilt(record: Admitted, error: Exception) -> Rejection:
+    """A stored record that a derivation or a rule could not take."""
+    log = LogMessage(0, record.received_at, record.route.address.subject(record.route.channel), record.payload)
+    body = record.body
+    refused = Refused(log, INTERNAL_ERROR, repr(error), record.route, body.epoch, body.seq, whole=False)
+    return Rejection(refused, record.lane)
 
 
 def _without(record: Admitted, bad: dict[str, float]) -> Admitted:

@@ -41,6 +41,13 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
     seq: int | None = None
     whole: bool = True  # False: one value of a record was refused, the record itself goes on
 
+    @property
+    def unit(self) -> str | None:
+        """The unit that sent it, or tried to, when the subject names one."""
+        if self.route is not None:
+            return self.route.address.unit
+        return self.log.subject.removeprefix(DENIED) if self.log.subject.startswith(DENIED) else None
+
 
 class Unpacker:
     """Remembers the routes of the subjects it has seen (bounded)."""

@@ -1,9 +1,9 @@
 """A fleet of ambulances in one process, open loop: frames are due by the clock, whatever the broker does.
 
-    python -m benchmarks.kit.fleet --port P --tokens FILE      commands on stdin, answers on stdout, one JSON line each
-        800       that many ambulances drive from now on
-        report    what was sent since the last report, and how late
-        end       waits for every PUBACK; per unit its epoch and the numbers it used
+python -m benchmarks.kit.fleet --port P --tokens FILE      commands on stdin, answers on stdout, one JSON line each
+    800       that many ambulances drive from now on
+    report    what was sent since the last report, and how late
+    end       waits for every PUBACK; per unit its epoch and the numbers it used
 """
 
 import argparse
@@ -13,10 +13,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from benchmarks.kit.mqtt import Connection, Loop
-from benchmarks.kit.waves import PER_SECOND, STEP_US, Ambulance, render
+from benchmarks.kit.waves import PER_SECOND, Ambulance, render
+from firmware_sims.physiology import STEP_US
 
 SLOTS: Final = 50  # a frame's 200 ms in turns of 4 ms; ambulances are spread over them
 PATIENTS: Final = 8
@@ -98,7 +99,7 @@ class FleetProcess:
         )  # fmt: skip
         self._read()  # ready
 
-    def __enter__(self) -> "FleetProcess":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -110,7 +111,7 @@ class FleetProcess:
         self._write(str(ambulances))
 
     def report(self) -> dict[str, float]:
-        """Since the last report: messages a second, worst lateness, publishes without PUBACK; its CPU seconds in all."""
+        """Since the last report: messages a second, worst lateness; publishes without PUBACK, CPU seconds in all."""
         self._write("report")
         found: dict[str, float] = self._read()
         return found

@@ -16,14 +16,18 @@ TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 def describe(folder: Path) -> str:
     """One paragraph: processor, memory, system, load before the run, file system below ``folder``."""
-    models = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    models = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if "model name" in line
+    ]
     memory = psutil.virtual_memory().total / 2**30
     release = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
     disk = shutil.disk_usage(folder)
     return (
         f"machine: {os.cpu_count()} vCPU ({models[0] if models else platform.machine()}), {memory:.0f} GiB, {release}, "
         f"Linux {platform.release()}, {platform.python_implementation()} {platform.python_version()}\n"
-        f"load average at start: {' '.join(f'{load:.2f}' for load in os.getloadavg())} (other work on the machine shows here)\n"
+        f"load average at start: {' '.join(f'{load:.2f}' for load in os.getloadavg())} (other work shows here)\n"
         f"data on: {folder} ({disk.free / 2**30:.0f} GiB free)"
     )
 

@@ -47,7 +47,7 @@ def packet_id_at(topic: str, payload_size: int) -> int:
 
 
 class Connection:
-    """One client. ``sent`` and ``acked`` count its QoS 1 publishes; ``on_message`` gets (topic, payload) of downlinks."""
+    """One client. ``sent`` and ``acked`` count its QoS 1 publishes; ``on_message`` gets (topic, payload)."""
 
     def __init__(self, port: int, client: str, password: str | None, subscribe: str | None = None) -> None:
         self.client = client

@@ -1,4 +1,4 @@
-"""Numbered observations of 200 bytes, made in blocks: one template, numbers patched into fixed-width fields by numpy."""
+"""Numbered observations of 200 bytes, made in blocks: a template, numbers patched into fixed-width fields by numpy."""
 
 import json
 import secrets
@@ -43,10 +43,6 @@ class ObservationUnit:
         fields["id"] = slice(at, at + 2)
         return fields, np.tile(np.frombuffer(whole, np.uint8), (BLOCK, 1))
 
-    @property
-    def packet_bytes(self) -> int:
-        return self._block.shape[1]
-
     def produce(self, count: int = BLOCK) -> None:
         """Sends the next ``count`` (at most a block) observations."""
         numbers = np.arange(self.next, self.next + count)
@@ -59,7 +55,7 @@ class ObservationUnit:
         block[:, self._fields["%"]] = (numbers[:, None] % 40 + 60) // (10, 1) % 10 + 48
         ids = (numbers % 65_535 + 1).astype(">u2")
         block[:, self._fields["id"]] = ids.view(np.uint8).reshape(-1, 2)
-        self.connection.send([memoryview(block.reshape(-1))], count)
+        self.connection.send([block.tobytes()], count)
         self.next += count
 
     def hello(self) -> None:

@@ -16,7 +16,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sqlalchemy.dialects.sqlite import insert
 
@@ -100,7 +100,7 @@ class Lastmile:
         database.submit(lambda db: (db.execute(site), db.execute(tables.unit.insert(), rows))).result()
         database.close()
 
-    def __enter__(self) -> "Lastmile":
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -112,7 +112,11 @@ class Lastmile:
                 [LASTMILE, "serve", "--demo", "--data", self.data],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=os.environ | dict(env or {}),
             )  # fmt: skip
-        wait_until(self.ready, "the gateway is ready", 60)
+        try:
+            wait_until(self.ready, "the gateway is ready", 60)
+        except (TimeoutError, RuntimeError):
+            self.__exit__()
+            raise
 
     def __exit__(self, *_: object) -> None:
         if self.process is not None:

@@ -1,7 +1,7 @@
 """Ambulances as load: 12 leads at 500 Hz in 200 ms frames, vitals and position once a second, hello every ten.
 
-The ECG is the simulator's (firmware_sims.physiology), ten seconds of each of a few patients, rendered once and played in a
-loop; per frame only the numbers, the times and the packet id are written into a prepared packet.
+The ECG is the simulator's (firmware_sims.physiology), ten seconds of each of a few patients, rendered once and played
+in a loop; per frame only the numbers, the times and the packet id are written into a prepared packet.
 """
 
 import json
@@ -93,9 +93,7 @@ class Ambulance:
         return self._observation(2 * self.seconds, "monitor", at, values)
 
     def _position(self, at: int) -> bytes:
-        values = (
-            '{"latitude":35.051,"longitude":118.347,"speed":42.1,"course":271.5,"altitude":68.2,"hdop":0.9}'
-        )
+        values = '{"latitude":35.051,"longitude":118.347,"speed":42.1,"course":271.5,"altitude":68.2,"hdop":0.9}'
         return self._observation(2 * self.seconds + 1, "gnss", at, values)
 
     def _observation(self, seq: int, device: str, at: int, values: str) -> bytes:

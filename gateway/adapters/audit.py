@@ -14,6 +14,7 @@ from rich.console import Console
 from sqlalchemy import Connection, select
 
 from gateway.adapters import clock, tables
+from gateway.adapters.audit_halves import FrameSource
 from gateway.adapters.audit_lane import LaneAudit, LaneBook
 from gateway.adapters.audit_ledger import UnitWitness
 from gateway.adapters.audit_outbox import OutboxError, OutboxFile, Unpack
@@ -166,7 +167,8 @@ def _audit_unit(
     unpack: Unpack | None,
 ) -> UnitReport:
     path = None if ledger_dir is None else ledger_dir / f"{unit}.jsonl"
-    witness = UnitWitness(unit, findings) if path is not None and path.exists() else None
+    frames = FrameSource(connection, books, unpack)
+    witness = UnitWitness(unit, findings, frames.load) if path is not None and path.exists() else None
     lane_audit = LaneAudit(connection, findings, witness)
     lanes = [LaneReport(unit, book.epoch, book.lane.value, lane_audit.run(book)) for book in books]
     totals = _sum(lane.totals for lane in lanes)

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
-import nats
 import nkeys
 import structlog
 from nats.aio.client import Client
@@ -92,12 +91,13 @@ class AuthCallout:
 
 
 async def kick(system: Client, unit: str) -> int:
-    """Cuts the live sessions of a unit; how many. ``system``: a client of the broker's system account."""
+    """Cuts the live sessions of a unit; how many. ``system``: a client of the broker's system account.
+
+    Raises:
+        nats.errors.Error, TimeoutError: the broker did not answer; some sessions may still be open.
+    """
     request = json.dumps({"mqtt_client": unit, "auth": True}).encode()
-    try:
-        reply = await system.request("$SYS.REQ.SERVER.PING.CONNZ", request, timeout=2)
-    except (nats.errors.NoRespondersError, TimeoutError):
-        return 0
+    reply = await system.request("$SYS.REQ.SERVER.PING.CONNZ", request, timeout=2)
     answer = json.loads(reply.data)
     server = answer["server"]["id"]
     connections = answer["data"].get("connections") or []

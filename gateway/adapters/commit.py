@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Insert, Table
+from sqlalchemy import Connection, Insert, Table, func, update
 from sqlalchemy.dialects.sqlite import insert
 
 from gateway.adapters import tables
@@ -12,6 +12,7 @@ from gateway.admit import Duplicate
 from gateway.alerts.book import Transition
 from gateway.changes import Changes, LaneChange, Rejection
 from gateway.contract.digest import digest
+from gateway.contract.envelope import Presence
 from gateway.failpoint import failpoint
 from gateway.fleet import Latest
 from gateway.ledger import Absence, Fate
@@ -32,6 +33,18 @@ _UPSERT_LATEST: Final = (
     " ON CONFLICT (unit, device, quantity) DO UPDATE SET value = excluded.value, event_at = excluded.event_at,"
     " received_at = excluded.received_at, derived = excluded.derived"
 )
+
+
+def _greet_statement() -> Insert:
+    """A hello that has not measured its clock yet keeps what the one before measured."""
+    base = insert(tables.unit_link)
+    others: dict[str, Any] = {name: base.excluded[name] for name in ("presence", "epoch", "hello_at", "hello")}
+    for name in ("clock_offset", "clock_error"):
+        others[name] = func.coalesce(base.excluded[name], tables.unit_link.c[name])
+    return base.on_conflict_do_update(index_elements=["unit"], set_=others)
+
+
+_GREET: Final = _greet_statement()
 
 
 def commit(connection: Connection, changes: Changes) -> list[Conflict]:
@@ -108,20 +121,22 @@ def _hold_row(subject: str, rule: str, hold: Hold) -> dict[str, Any]:
 
 
 def _write_greetings(connection: Connection, changes: Changes) -> None:
-    newest = {greeting.route.address.unit: greeting for greeting in changes.greetings}
-    rows = [
-        {
+    for greeting in changes.greetings:
+        unit, hello = greeting.route.address.unit, greeting.body
+        if hello.presence is Presence.OFFLINE:  # a last will says that the link is down, and nothing else
+            link = tables.unit_link
+            connection.execute(update(link).where(link.c.unit == unit).values(presence=str(hello.presence)))
+            continue
+        row = {
             "unit": unit,
-            "presence": str(greeting.body.presence),
-            "epoch": greeting.body.epoch,
+            "presence": str(hello.presence),
+            "epoch": hello.epoch,
             "hello_at": greeting.received_at,
             "hello": greeting.payload,
-            "clock_offset": greeting.body.clock_offset,
-            "clock_error": greeting.body.clock_error,
+            "clock_offset": hello.clock_offset,
+            "clock_error": hello.clock_error,
         }
-        for unit, greeting in newest.items()
-    ]
-    _upsert(connection, tables.unit_link, ["unit"], rows)
+        connection.execute(_GREET, row)
 
 
 def _reject_row(rejection: Rejection) -> dict[str, Any]:
@@ -129,7 +144,7 @@ def _reject_row(rejection: Rejection) -> dict[str, Any]:
     return {
         "received_at": refused.log.logged_at,
         "subject": refused.log.subject,
-        "unit": refused.route.address.unit if refused.route else None,
+        "unit": refused.unit,
         "reason": str(refused.reason),
         "detail": refused.detail[:2000],
         "lane_id": rejection.lane.id if rejection.lane else None,

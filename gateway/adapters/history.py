@@ -18,11 +18,13 @@ from gateway.contract import wire
 from gateway.contract.digest import digest
 from gateway.contract.envelope import Instant, Lane
 from gateway.contract.observation import Event, Observation
+from gateway.contract.quantity import LEADS
 from gateway.contract.waveform import WaveFrame
 from gateway.ports import RecordFlag
 
 LONGEST_BLOCK: Final = 3_600_000_000  # us; windows are ten minutes, a frame of slow samples may stick out
 AnyRow = Row[*tuple[Any, ...]]
+_LEAD_ORDER: Final = {name: number for number, name in enumerate(LEADS)}
 _log = structlog.get_logger("history")
 
 
@@ -225,6 +227,7 @@ class Segment(msgspec.Struct, frozen=True):
     """An unbroken run of samples: nothing missing inside, something missing (or other settings) on either side.
 
     ``samples``: (len(leads), n) int16; physical value = sample x ``scale``. ``n0``: number of the first sample.
+    ``leads`` come in the order of the contract's table.
     """
 
     start_at: Instant
@@ -233,6 +236,22 @@ class Segment(msgspec.Struct, frozen=True):
     leads: tuple[str, ...]
     n0: int
     samples: npt.NDArray[np.int16]
+
+
+class _Frame(msgspec.Struct, frozen=True):
+    """A frame as the device made it: of one record, or of the two that a weak link makes of it."""
+
+    lane_id: int
+    event_at: Instant
+    observed_at: Instant
+    n0: int
+    fs: float
+    scale: float
+    rows: dict[str, npt.NDArray[np.int16]]  # lead: samples, all of one length
+
+    @property
+    def n(self) -> int:
+        return len(next(iter(self.rows.values())))
 
 
 class _Piece(msgspec.Struct, frozen=True):
@@ -255,31 +274,60 @@ def waveform(
     """The samples taken in ``start <= t < end``, oldest segment first; ``leads`` None = all the device has.
 
     Pieces are joined where their sample numbers follow on each other, never across a gap; a sample that was
-    recorded twice comes once.
+    recorded twice comes once. What a weak link carried as lead II and the other leads is one again, where both came.
     """
     early = start - LONGEST_BLOCK  # a frame that began before the window may reach into it
-    found: list[_Piece] = []
+    frames: list[_Frame] = []
     for block in blocks_of(connection, unit, Lane.WAVE, start, end, device):
-        found += _pieces(opened(connection, block), start, end, leads)
-    found += _pieces(unfolded(connection, unit, Lane.WAVE, early, end, device), start, end, leads)
+        frames += _frames(opened(connection, block))
+    frames += _frames(unfolded(connection, unit, Lane.WAVE, early, end, device))
+    found = [piece for frame in _whole(frames) if (piece := _cut(frame, start, end, leads)) is not None]
     segments: list[list[_Piece]] = []
     for piece in sorted(found, key=lambda piece: (piece.key, piece.n0)):
         _append(segments, piece)
     return sorted((_segment(pieces) for pieces in segments), key=lambda segment: segment.start_at)
 
 
-def _pieces(found: Iterable[Stored], start: Instant, end: Instant, wanted: Sequence[str] | None) -> Iterator[_Piece]:
+def _frames(found: Iterable[Stored]) -> Iterator[_Frame]:
     for one, frame in _messages(Lane.WAVE, found):
-        if not isinstance(frame, WaveFrame):
-            continue
-        first = max(0, _ceil((start - one.event_at) * frame.fs / 1e6))
-        last = min(frame.n, _ceil((end - one.event_at) * frame.fs / 1e6))
-        rows = [row for row, name in enumerate(frame.leads) if wanted is None or name in wanted]
-        if first >= last or not rows:
-            continue
-        samples = np.frombuffer(frame.samples, "<i2").reshape(len(frame.leads), -1)[rows, first:last]
-        key = (one.lane_id, frame.fs, frame.scale, tuple(frame.leads[row] for row in rows))
-        yield _Piece(key, frame.n0 + first, one.event_at + round(first * 1e6 / frame.fs), samples)
+        if isinstance(frame, WaveFrame) and frame.n:
+            samples = np.frombuffer(frame.samples, "<i2").reshape(len(frame.leads), -1)
+            rows = dict(zip(frame.leads, samples, strict=True))
+            yield _Frame(one.lane_id, one.event_at, frame.observed_at, frame.n0, frame.fs, frame.scale, rows)
+
+
+def _whole(frames: Iterable[_Frame]) -> list[_Frame]:
+    """Frames with the halves that a weak link made put together: the same samples in time, other leads.
+
+    The halves lie in two lanes. The whole counts to the older one, which the agent began with whole frames; so it
+    follows on what was sent before and after the link was weak.
+    """
+    found: dict[tuple[int, Instant, float, float, int], list[_Frame]] = {}
+    for frame in sorted(frames, key=lambda frame: frame.lane_id):
+        same = found.setdefault((frame.n0, frame.observed_at, frame.fs, frame.scale, frame.n), [])
+        at = next((at for at, other in enumerate(same) if _complement(other, frame)), None)
+        if at is None:
+            same.append(frame)
+        else:
+            same[at] = msgspec.structs.replace(same[at], rows=same[at].rows | frame.rows)
+    return [frame for same in found.values() for frame in same]
+
+
+def _complement(one: _Frame, other: _Frame) -> bool:
+    return one.lane_id != other.lane_id and one.rows.keys().isdisjoint(other.rows)
+
+
+def _cut(frame: _Frame, start: Instant, end: Instant, wanted: Sequence[str] | None) -> _Piece | None:
+    """The frame's samples in ``start <= t < end`` of the wanted leads; None when there are none."""
+    first = max(0, _ceil((start - frame.event_at) * frame.fs / 1e6))
+    last = min(frame.n, _ceil((end - frame.event_at) * frame.fs / 1e6))
+    names = [name for name in frame.rows if wanted is None or name in wanted]
+    if first >= last or not names:
+        return None
+    names.sort(key=lambda name: _LEAD_ORDER.get(name, len(_LEAD_ORDER)))
+    samples = np.array([frame.rows[name][first:last] for name in names])
+    key = (frame.lane_id, frame.fs, frame.scale, tuple(names))
+    return _Piece(key, frame.n0 + first, frame.event_at + round(first * 1e6 / frame.fs), samples)
 
 
 def _ceil(value: float) -> int:

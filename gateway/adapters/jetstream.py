@@ -8,6 +8,7 @@ alert) and reading goes on: the agents' outboxes still hold what was never acked
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -17,11 +18,10 @@ import structlog
 from nats.aio.client import Client
 
 from gateway.adapters.nats_reader import NatsReader, open_reader
-from gateway.changes import Position
+from gateway.changes import Batch, Position
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import SECOND
 from gateway.contract.topic import UPLINK
-from gateway.pipeline import Batch
 from gateway.ports import LogMessage
 
 STREAM: Final = "LASTMILE"
@@ -72,7 +72,16 @@ def stream_config(limits: StreamLimits) -> dict[str, Any]:
 
 
 class JetStreamError(ConnectionError):
-    """The broker refused an API call."""
+    """The broker refused an API call; ``code`` is JetStream's own (ADR-7)."""
+
+    def __init__(self, verb: str, error: dict[str, Any]) -> None:
+        super().__init__(f"{verb}: {error.get('description')}")
+        self.code = int(error.get("err_code", 0))
+
+
+NO_MESSAGE_FOUND: Final = 10037
+STREAM_NOT_FOUND: Final = 10059
+TROUBLE: Final = (OSError, nats.errors.Error, TimeoutError, JetStreamError)  # what a broker that is away looks like
 
 
 class Inbox:
@@ -88,6 +97,7 @@ class Inbox:
         self._next = 1  # sequence we expect
         self._notes: list[tuple[str, str]] = []
         self._wake = asyncio.Event()
+        self.trouble: str | None = None  # why the broker cannot be read now
 
     # ---- connection -------------------------------------------------------------------------------------------------
 
@@ -119,7 +129,18 @@ class Inbox:
         await self.client.close()
 
     async def open(self, committed: Position | None) -> list[LogMessage]:
-        """Starts reading behind ``committed``; returns the last seconds before it, for the detectors to warm up on."""
+        """Starts reading behind ``committed``, as soon as the broker can be read.
+
+        Returns the last seconds before it, for the detectors to warm up on.
+        """
+        while True:
+            try:
+                return await self._open(committed)
+            except TROUBLE as error:
+                log.warning("broker not ready", error=repr(error))
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _open(self, committed: Position | None) -> list[LogMessage]:
         info = await self._ensure_stream()
         created, state = info["created"], info["state"]
         self._stream_created = created
@@ -146,15 +167,20 @@ class Inbox:
     async def _ensure_stream(self) -> dict[str, Any]:
         config = stream_config(self._limits)
         try:
-            return await self._api(f"STREAM.INFO.{STREAM}", {})
-        except JetStreamError:
+            info = await self._api(f"STREAM.INFO.{STREAM}", {})
+        except JetStreamError as error:
+            if error.code != STREAM_NOT_FOUND:
+                raise
             return await self._api(f"STREAM.CREATE.{STREAM}", config)
+        if any(info["config"][key] != config[key] for key in ("max_age", "max_bytes")):
+            return await self._api(f"STREAM.UPDATE.{STREAM}", config)
+        return info
 
     async def _api(self, verb: str, request: dict[str, Any]) -> dict[str, Any]:
         reply = await self.client.request(f"$JS.API.{verb}", json.dumps(request).encode(), timeout=5)
         answer: dict[str, Any] = json.loads(reply.data)
         if "error" in answer:
-            raise JetStreamError(f"{verb}: {answer['error'].get('description')}")
+            raise JetStreamError(verb, answer["error"])
         return answer
 
     async def _consumer(self, start: dict[str, Any]) -> dict[str, Any]:
@@ -205,25 +231,46 @@ class Inbox:
             self._reader.arrived.set()
 
     async def batch(self) -> Batch:
-        """What has arrived since the last call; waits for the first message, a wake-up or a tick."""
-        reader = self._reader
-        if reader is None or reader.lost is not None or self._is_stale(reader):
-            await self._reopen(reader)
-            reader = self._reader
-            assert reader is not None
+        """What has arrived since the last call; waits for the first message, a wake-up or a tick.
+
+        Never raises for a broker that is away: then the batch is empty and says so, and the next call tries again.
+        """
         try:
-            async with asyncio.timeout(TICK_SECONDS):
-                await reader.arrived.wait()
-        except TimeoutError:
-            pass  # a tick: rules and acks also run when nothing arrives
-        messages = await self._in_order(reader.drain())
+            reader = await self._connected()
+            with suppress(TimeoutError):  # a tick: rules and acks also run when nothing arrives
+                async with asyncio.timeout(TICK_SECONDS):
+                    await reader.arrived.wait()
+            messages = await self._in_order(reader.drain())
+        except TROUBLE as error:
+            return await self._without_broker(error)
+        self.trouble = reader.lost
         notes, self._notes = self._notes, []
         position = None
         if messages:
             last = messages[-1]
             position = Position(self._stream_created, last.sequence, last.logged_at)
         now = messages[-1].logged_at if messages else self._clock()
-        return Batch(messages, now, position, reader.pending == 0 and reader.lost is None, notes)
+        return Batch(messages, now, position, reader.pending == 0 and reader.lost is None, notes, self.trouble)
+
+    async def _connected(self) -> NatsReader:
+        reader = self._reader
+        if reader is None or reader.lost is not None or self._is_stale(reader):
+            await self._reopen(reader)
+            reader = self._reader
+            assert reader is not None
+        return reader
+
+    async def _without_broker(self, error: Exception) -> Batch:
+        """The time goes on without the broker: silence is judged and people's moves are made."""
+        if self._reader is not None:
+            self._reader.lost = self._reader.lost or repr(error)
+        self.trouble = repr(error)
+        log.warning("broker not ready", error=self.trouble)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RETRY_SECONDS):
+                await self._wake.wait()
+        self._wake.clear()
+        return Batch([], self._clock(), trouble=self.trouble)
 
     def _is_stale(self, reader: NatsReader) -> bool:
         return asyncio.get_running_loop().time() - reader.heard_at > STALE_SECONDS
@@ -247,28 +294,23 @@ class Inbox:
         for missing in range(self._next, min(sequence, self._next + 100)):
             try:
                 await self._api(f"STREAM.MSG.GET.{STREAM}", {"seq": missing})
-            except JetStreamError:
-                continue
-            return False
+            except JetStreamError as error:
+                if error.code != NO_MESSAGE_FOUND:
+                    raise
+            else:
+                return False
         self._notes.append(("broker-log-lost", f"log jumps from {self._next - 1} to {sequence}"))
         return True
 
     async def _reopen(self, reader: NatsReader | None) -> None:
-        """Finds the broker again; retried without end, with a pause the broker's absence dictates."""
-        log.warning("reopening the log", why=reader.lost if reader else "stale")
-        while True:
-            try:
-                info = await self._ensure_stream()
-                if info["created"] != self._stream_created:
-                    self._notes.append(("broker-log-lost", "the broker's log is a new one: it was wiped"))
-                    self._stream_created, self._next = info["created"], 1
-                self._check_loss(int(info["state"]["first_seq"]), int(info["state"]["last_seq"]))
-                await self._open_reader(self._next)
-            except (OSError, nats.errors.Error, TimeoutError, JetStreamError) as error:
-                log.warning("broker not ready", error=repr(error))
-                await asyncio.sleep(RETRY_SECONDS)
-            else:
-                return
+        """Finds the log again, and reads on from where we were."""
+        log.warning("reopening the log", why=reader.lost if reader else "not open")
+        info = await self._ensure_stream()
+        if info["created"] != self._stream_created:
+            self._notes.append(("broker-log-lost", "the broker's log is a new one: it was wiped"))
+            self._stream_created, self._next = info["created"], 1
+        self._check_loss(int(info["state"]["first_seq"]), int(info["state"]["last_seq"]))
+        await self._open_reader(self._next)
 
 
 async def _log_error(error: Exception) -> None:

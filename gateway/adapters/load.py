@@ -7,20 +7,25 @@ import msgspec
 from sqlalchemy import Connection, func, or_, select
 
 from gateway.adapters import tables
-from gateway.admit import Clock, RegisteredUnit
+from gateway.admit import Admitted, Clock, RegisteredUnit
 from gateway.alerts.alert import Alert
 from gateway.changes import Position
 from gateway.contract.envelope import Hello, Instant, Lane, Presence
 from gateway.contract.identity import Provenance
+from gateway.contract.observation import Event, Observation
 from gateway.contract.quantity import SECOND
 from gateway.contract.topic import UnitAddress, UnitKind
+from gateway.contract.waveform import WaveFrame
+from gateway.contract.wire import decode
 from gateway.derive.derivation import DERIVED_EPOCH
 from gateway.derive.silence import SilenceWatch
 from gateway.fleet import Fleet, Latest, Subject
 from gateway.ledger import Absence, Fate, IdSource, LaneLedger, Ledger
+from gateway.rules.engine import Rules
 from gateway.rules.hold import Hold
 from gateway.rules.threshold import Thresholds
-from gateway.sequence import Sequencer
+from gateway.sequence import MAX_HELD, PATIENCE, Sequencer
+from gateway.unpack import Route
 
 COMMIT_SLACK: Final = SECOND  # values this much older than the last commit may still be on their way
 _hello: Final = msgspec.json.Decoder(Hello)
@@ -32,7 +37,7 @@ class Restored(msgspec.Struct):
     position: Position | None
     ledger: Ledger
     fleet: Fleet
-    thresholds: Thresholds
+    rules: Rules
     open_alerts: list[Alert]
     silence: SilenceWatch
     sequencer: Sequencer
@@ -45,16 +50,19 @@ def load(connection: Connection, started_at: Instant) -> Restored:
         fleet.register(unit, entry)
     ledger = _load_ledger(connection)
     sequencer = Sequencer()
+    position = _load_position(connection)
     for lane in ledger.lanes.values():
-        sequencer.restore(lane.id, lane.next)
+        _restore_order(connection, sequencer, lane, fleet, position)
     alerts = [_alert(row) for row in connection.execute(select(tables.alert).where(tables.alert.c.state != "resolved"))]
     silence = SilenceWatch(started_at)
     _load_links(connection, fleet, silence, ledger)
     _load_latest(connection, fleet, silence)
     _restore_silences(silence, alerts)
-    position = _load_position(connection)
     holds = _load_holds(connection, position.logged_at if position else 0)
-    return Restored(position, ledger, fleet, holds, alerts, silence, sequencer)
+    rules = Rules(holds)
+    for alert in alerts:
+        rules.restore(alert.subject, alert.raised_at)
+    return Restored(position, ledger, fleet, rules, alerts, silence, sequencer)
 
 
 def load_units(connection: Connection) -> dict[str, RegisteredUnit]:
@@ -89,6 +97,33 @@ def age_in_years(birth_date: str | None, now: Instant) -> int | None:
         return None
     today = datetime.fromtimestamp(now / SECOND, UTC).date()
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def _restore_order(
+    connection: Connection, sequencer: Sequencer, lane: LaneLedger, fleet: Fleet, position: Position | None
+) -> None:
+    """Records that waited behind a young hole were stored but not evaluated: they wait again."""
+    holes = [a for a in lane.absences if a.fate is Fate.OPEN and position and a.seen_at > position.logged_at - PATIENCE]
+    unit = fleet.units.get(lane.unit)
+    held = _records_from(connection, lane, unit, holes[0].last + 1) if holes and unit is not None else []
+    if held:
+        sequencer.hold(lane.id, holes[0].first, held)
+    else:
+        sequencer.restore(lane.id, lane.next)
+
+
+def _records_from(connection: Connection, lane: LaneLedger, unit: RegisteredUnit, first: int) -> list[Admitted]:
+    table, route = tables.record, Route(unit.address, lane.lane.channel, lane.lane)
+    query = select(table).where(table.c.lane_id == lane.id, table.c.seq >= first).order_by(table.c.seq).limit(MAX_HELD)
+    simulated = unit.provenance is not Provenance.LIVE
+    held = []
+    for row in connection.execute(query):
+        body = decode(route.channel, row.payload)
+        assert isinstance(body, Observation | Event | WaveFrame)
+        if not body.backfill:
+            times = row.event_at, row.received_at, row.flags
+            held.append(Admitted(route, lane, body, *times, row.payload, simulated))
+    return held
 
 
 def _load_position(connection: Connection) -> Position | None:
@@ -138,7 +173,7 @@ def _load_links(connection: Connection, fleet: Fleet, silence: SilenceWatch, led
             continue
         hello = _hello.decode(row.hello)
         state.presence, state.epoch, state.hello_at = Presence(row.presence), row.epoch, row.hello_at
-        state.link_mode, state.outbox_records = hello.link_mode, hello.outbox_records
+        state.link_mode, state.outbox_records, state.shed = hello.link_mode, hello.outbox_records, hello.shed
         if row.clock_offset is not None:
             fleet.clocks[row.unit] = Clock(row.clock_offset, row.clock_error)
         epochs = {lane.epoch for lane in ledger.by_unit.get(row.unit, ())}

@@ -141,7 +141,8 @@ class NatsReader(asyncio.Protocol):
                 self.close()
                 return
             self._wanted = 0
-            self._pull()
+            if len(self._messages) < PULL_BATCH:  # else ``drain`` asks for more when there is room
+                self._pull()
         if code in (b"100", b"404", b"408") and not self._messages:
             self.pending = 0
 

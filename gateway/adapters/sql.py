@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import NullPool
 
 T = TypeVar("T")
 
 DATABASE_NAME = "lastmile.db"
-CHECKPOINT_PAGES = 16_384  # 64 MB of write-ahead log: the same pages change again and again, each is copied back once
+CHECKPOINT_PAGES = 4_000  # 16 MB of write-ahead log: a page that changes again and again is copied back once
 CACHE_KIB = 65_536  # of the writer: the newest pages of a thousand lanes
 
 
@@ -21,7 +20,7 @@ def connect(path: Path, *, readonly: bool = False) -> Engine:
     Write transactions begin IMMEDIATE so that two writers queue instead of failing half-way.
     """
     url = f"sqlite:///file:{path}?mode=ro&uri=true" if readonly else f"sqlite:///{path}"
-    engine = create_engine(url, poolclass=NullPool if readonly else None)
+    engine = create_engine(url)
 
     @event.listens_for(engine, "connect")
     def _configure(dbapi_connection: Any, _record: Any) -> None:

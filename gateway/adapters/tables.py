@@ -122,7 +122,6 @@ record = Table(
     Column("flags", Integer, nullable=False),  # RecordFlag
     Column("payload", LargeBinary, nullable=False),  # as it came
     PrimaryKeyConstraint("lane_id", "seq"),
-    sqlite_with_rowid=False,
 )  # fmt: skip
 block = Table(  # a closed window of one lane and device, folded; opens bit-exact to the records it replaces
     "block", metadata,

@@ -15,6 +15,7 @@ _NAMESPACE: Final = UUID("5d0f5f1c-7f0e-4b6e-9d1c-2f1b6a1c0a11")
 class State(StrEnum):
     FIRING = "firing"
     ACKNOWLEDGED = "acknowledged"
+    LATCHED = "latched"  # over as soon as it had happened, but somebody has to see it
     RESOLVED = "resolved"
 
 
@@ -28,6 +29,8 @@ TRANSITIONS: Final[dict[tuple[State, Move], State]] = {
     (State.FIRING, Move.ACKNOWLEDGE): State.ACKNOWLEDGED,
     (State.FIRING, Move.CLEAR): State.RESOLVED,
     (State.ACKNOWLEDGED, Move.CLEAR): State.RESOLVED,
+    (State.LATCHED, Move.ACKNOWLEDGE): State.RESOLVED,
+    (State.LATCHED, Move.RAISE): State.LATCHED,
 }
 
 

@@ -35,7 +35,7 @@ class AlertBook:
         """Raises or resolves; None when the finding changes nothing (already raised, nothing to clear)."""
         alert = self._open.get((finding.subject, finding.row.code))
         if finding.edge is Edge.RAISE:
-            return None if alert else self._raise(finding, now)
+            return self._again(alert, finding, now) if alert else self._raise(finding, now)
         return self._move(alert, Move.CLEAR, now, None, finding.details) if alert else None
 
     def acknowledge(self, id: str, actor: str, now: Instant) -> Transition:
@@ -50,6 +50,10 @@ class AlertBook:
             raise UnknownAlert(id)
         return self._move(self._open[key], Move.ACKNOWLEDGE, now, actor, {})
 
+    def _again(self, alert: Alert, finding: Finding, now: Instant) -> Transition | None:
+        """Raised already: a condition that lasts is the same episode, one that happens is worth a line each time."""
+        return self._move(alert, Move.RAISE, now, None, finding.details) if alert.state is State.LATCHED else None
+
     def _raise(self, finding: Finding, now: Instant) -> Transition:
         row = finding.row
         alert = Alert(
@@ -60,7 +64,7 @@ class AlertBook:
             rule=row.code,
             kind=row.kind,
             priority=row.priority,
-            state=State.FIRING,
+            state=State.LATCHED if row.latching else State.FIRING,
             quantity=row.threshold.quantity if row.threshold else finding.details.get("channel"),
             value=finding.value,
             limit=finding.limit,

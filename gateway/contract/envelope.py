@@ -16,6 +16,8 @@ from gateway.contract.topic import ID_PATTERN, Channel
 
 MAX_SEQ: Final = 2**48
 MAX_RANGES_PER_LANE: Final = 1024
+RESERVED_EPOCH: Final = "0" * 16  # the gateway's own lane of each unit, for what it derives; refused from outside
+RESERVED_DEVICE: Final = "gateway"  # the name derived values go by; refused from outside
 
 EPOCH_PATTERN: Final = "[0-9a-f]{16}"
 END: Final = r"$(?!\n)"  # "$" alone also matches before a last line feed
@@ -115,6 +117,11 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     clock_offset: Instant | None = None  # us to add to the agent's clock to get the gateway's; None = not measured yet
     clock_error: Count | None = None  # us, half width of the interval the offset lies in
     simulated: bool = False
+
+    @property
+    def shed(self) -> int:
+        """Records declared shed, in all lanes."""
+        return sum(span.last - span.first + 1 for lane in self.lanes for span in lane.shed)
 
 
 class LaneAck(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

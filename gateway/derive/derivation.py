@@ -3,7 +3,7 @@
 from zlib import crc32
 
 from gateway.admit import ECG_VALIDITY, Admitted
-from gateway.contract.envelope import Lane
+from gateway.contract.envelope import RESERVED_EPOCH, Lane
 from gateway.contract.observation import Observation
 from gateway.contract.quantity import SECOND
 from gateway.contract.topic import Channel
@@ -15,7 +15,7 @@ from gateway.ledger import Ledger
 from gateway.ports import RecordFlag
 from gateway.unpack import Route
 
-DERIVED_EPOCH = "0" * 16  # the gateway's own lane of each unit; its numbers never leave the database
+DERIVED_EPOCH = RESERVED_EPOCH
 _SKIP = RecordFlag.HISTORICAL | RecordFlag.TEST
 
 

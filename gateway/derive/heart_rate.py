@@ -19,6 +19,7 @@ from gateway.contract.waveform import NO_SAMPLE, WaveFrame
 WINDOW_SECONDS: Final = 8.0
 MINIMUM_SECONDS: Final = 4.0
 QRS_FLOOR_MV: Final = 0.15  # smaller deflections are not beats (AACN, Bedside ECG alarm management)
+SLOWEST_FS: Final = 100.0  # the detector's 5-30 Hz band needs more than 60, beats need more
 SNAP_SECONDS: Final = 0.15  # a detection may lie so far from its R peak (EC57 match window)
 SMALLEST_OF_TALLEST: Final = 0.2  # beats of one window differ less; ectopic ones may be several times as tall
 LEAD_PREFERENCE: Final = ("II", "MLII", "I", "V5", "V2", "V1", "V4", "V3", "V6", "ECG", "III", "aVF", "aVL", "aVR")
@@ -44,7 +45,8 @@ class HeartRate:
 
         ``event_at``: time of the frame's first sample, us.
         """
-        self.fill(frame)
+        if not self.fill(frame):
+            return None
         second = (event_at + self._phase) // SECOND
         if second <= self._second:
             return None
@@ -53,16 +55,23 @@ class HeartRate:
             return None
         return estimate(np.frombuffer(b"".join(self._chunks), dtype="<i2"), self._fs, frame.scale)
 
-    def fill(self, frame: WaveFrame) -> None:
-        """Takes in a frame without an estimate: after a restart, what had been seen before."""
+    def fill(self, frame: WaveFrame) -> bool:
+        """Takes in a frame without an estimate: after a restart, what had been seen before.
+
+        False when it has no part in the rate: no ECG lead in it, or backfill that does not follow on what is there. A
+        weak link's second half of each frame (every lead but the rhythm) comes as backfill and must not begin anew.
+        """
         lead = next((name for name in LEAD_PREFERENCE if name in frame.leads), None)
         if lead is None:
-            return
+            return False
         if lead != self._lead or frame.fs != self._fs or frame.n0 != self._next_n0:
+            if frame.backfill and self._lead:
+                return False
             self._restart(lead, frame.fs)
         self._next_n0 = frame.n0 + frame.n
         at = frame.leads.index(lead) * 2 * frame.n
         self._append(frame.samples[at : at + 2 * frame.n])
+        return True
 
     def _restart(self, lead: str, fs: float) -> None:
         self._chunks.clear()
@@ -90,6 +99,8 @@ def estimate(samples: "np.ndarray[tuple[int], np.dtype[np.int16]]", fs: float, s
 
     ``samples``: (n,) int16; ``scale``: mV per unit. Lead off anywhere in the stretch gives None.
     """
+    if fs < SLOWEST_FS:
+        return None
     if samples.size < 2 or (samples == NO_SAMPLE).any() or float(np.ptp(samples)) * scale < QRS_FLOOR_MV:
         return None
     signal = samples.astype(float)

@@ -1,20 +1,22 @@
 """Missing data becomes a technical finding: silence never looks like health. Processing time, given as an argument."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from typing import Final
 
 import msgspec
 
 from gateway.contract.envelope import Instant
-from gateway.contract.quantity import QUANTITIES, SECOND
+from gateway.contract.quantity import LEADS, QUANTITIES, SECOND
 
 LINK_SILENCE: Final = 60 * SECOND  # ambulance: domain default; other kinds follow with their rules
 SIGNAL_SILENCE_FLOOR: Final = 10 * SECOND
 WAVE_SILENCE: Final = 10 * SECOND
 LINK_SUSPECT: Final = 5 * SECOND  # nothing at all for so long: the link, not the sensor, is silent
+LINK_GONE: Final = 15 * SECOND  # nothing for so long, hellos included: the link was down; hellos come every 10 s
 START_GRACE: Final = 15 * SECOND
 WAVE_PREFIX: Final = "wave/"
+ECG_CHANNEL: Final = WAVE_PREFIX + "ecg"
 
 
 class Silence(msgspec.Struct, frozen=True):
@@ -28,12 +30,26 @@ class Silence(msgspec.Struct, frozen=True):
 
 
 @cache
+def wave_channel(lead: str) -> str:
+    """The channel of frames whose first lead this is: one for all ECG leads, however a link makes the agent split them.
+
+    A weak link carries lead II live and the rest later; the ECG is there all the same.
+    """
+    row = LEADS.get(lead)
+    return ECG_CHANNEL if row is not None and row.unit == "mV" else WAVE_PREFIX + lead
+
+
+@cache
 def allowed_silence(channel: str) -> int:
     """How long a channel may say nothing, us: three expected intervals, at least ten seconds; 0 = for ever."""
     if channel.startswith(WAVE_PREFIX):
         return WAVE_SILENCE
     expected = QUANTITIES[channel].expected_interval
     return max(SIGNAL_SILENCE_FLOOR, 3 * expected) if expected else 0
+
+
+def _is_put_off(channel: str) -> bool:
+    return channel.startswith(WAVE_PREFIX) and channel != ECG_CHANNEL
 
 
 class SilenceWatch:
@@ -64,7 +80,7 @@ class SilenceWatch:
 
     def hear_unit(self, unit: str, at: Instant) -> None:
         """The unit said anything at all."""
-        if at - self._units.get(unit, 0) >= LINK_SUSPECT:
+        if at - self._units.get(unit, 0) >= LINK_GONE:
             self._back[unit] = at
         self._units[unit] = at
 
@@ -81,14 +97,23 @@ class SilenceWatch:
     def forget(self, unit: str) -> None:
         """A unit left the registry."""
         self._units.pop(unit, None)
+        self._back.pop(unit, None)
+        self._silent = {key for key in self._silent if key[0] != unit}
         self._channels = {key: at for key, at in self._channels.items() if key[0] != unit}
 
-    def check(self, now: Instant) -> list[Silence]:
-        """What has changed: channels and units that fell silent or speak again."""
+    def check(self, now: Instant, weak: Collection[str] = frozenset()) -> list[Silence]:
+        """What has changed: channels and units that fell silent or speak again.
+
+        ``weak``: units on a weak link, which send every waveform but the ECG later: that is no silence of a sensor.
+        """
         changes = [self._judge((unit, None, None), at, now, LINK_SILENCE) for unit, at in self._units.items()]
         for key, at in self._channels.items():
             unit, device, channel = key
             limit = allowed_silence(channel)
+            if unit in weak and _is_put_off(channel):
+                if key not in self._silent:
+                    self._channels[key] = now  # it counts from when the link is good again
+                continue
             if now - at < limit and key not in self._silent:
                 continue  # nearly all of them, nearly always
             if key not in self._silent:

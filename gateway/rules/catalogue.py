@@ -53,6 +53,7 @@ class Row(msgspec.Struct, frozen=True):
     priority: Priority
     source: str
     threshold: Threshold | None = None
+    latching: bool = False  # it happens at an instant and does not end by itself: acknowledging ends it
 
 
 _ROWS: Final = (
@@ -68,8 +69,9 @@ _ROWS: Final = (
     Row("link-lost", Kind.TECHNICAL, Priority.MEDIUM, "ambulance: 60 s, domain facts 10.1"),
     Row("lead-off", Kind.TECHNICAL, Priority.LOW, "the device's own report"),
     Row("shedding", Kind.TECHNICAL, Priority.MEDIUM, "an outbox is full and drops declared ranges"),
-    Row("duplicate-identity", Kind.TECHNICAL, Priority.HIGH, "two devices answer to one unit's name"),
-    Row("broker-log-lost", Kind.TECHNICAL, Priority.HIGH, "the broker's log was wiped or ran ahead of us"),
+    Row("duplicate-identity", Kind.TECHNICAL, Priority.HIGH, "two devices answer to one unit's name", latching=True),
+    Row("broker-log-lost", Kind.TECHNICAL, Priority.HIGH, "the log was wiped or ran ahead of us", latching=True),
+    Row("broker-lost", Kind.TECHNICAL, Priority.HIGH, "the gateway cannot reach the broker: nothing new arrives"),
 )  # fmt: skip
 
 CATALOGUE: Final[dict[str, Row]] = {row.code: row for row in _ROWS}

@@ -18,6 +18,11 @@ class Rules:
     def __init__(self, thresholds: Thresholds) -> None:
         self.thresholds = thresholds
         self._own_value_at: dict[tuple[str, str], Instant] = {}
+        self._switched_at: dict[str, Instant] = {}
+
+    def restore(self, subject: str, at: Instant) -> None:
+        """An alert that a device had switched on when the gateway stopped."""
+        self._switched_at[subject] = at
 
     def value(
         self,
@@ -42,12 +47,15 @@ class Rules:
         return self.thresholds.evaluate(unit, device, quantity, value, at, simulated)
 
     def report(self, unit: str, device: str, name: str, at: Instant, simulated: bool) -> list[Finding]:
-        """An event of a device that switches an alert on or off."""
+        """An event of a device that switches an alert on or off; one that is older than the last changes nothing."""
         switch = _SWITCHES.get(name)
         if switch is None:
             return []
         code, edge = switch
         subject = f"device/{unit}/{device}"
+        if at < self._switched_at.get(subject, at):
+            return []
+        self._switched_at[subject] = at
         return [Finding(CATALOGUE[code], edge, subject, unit, device, at, simulated=simulated)]
 
     def technical(self, code: str, unit: str, raised: bool, at: Instant, simulated: bool, detail: str) -> Finding:

@@ -73,6 +73,6 @@ def test_demo_ends_on_ctrl_c_and_goes_on_with_its_data(empty_stack: Stack, proof
     assert report["lost"] == report["duplicates"] == 0
     assert report["balanced"] is True
     assert report["stored"] > first + 100, "the first run's data counts as well"
-    assert report["produced"] == report["stored"] + report["spooled"]
+    assert report["stored"] <= report["produced"] <= report["stored"] + report["spooled"]  # some of both: not acked yet
     assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p99"] < 5000
     proof.note(**{key: report[key] for key in ("produced", "stored", "spooled", "latency_ms")})

@@ -1,118 +1,24 @@
 """The whole path of the gateway on a real database, without a broker: batches in, rows, alerts and acks out."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.dialects.sqlite import insert
 
-from gateway.acks import AckDesk
 from gateway.adapters import tables
-from gateway.adapters.commit import commit
-from gateway.adapters.load import age_in_years, load, load_subjects
-from gateway.adapters.migrate import migrate
-from gateway.adapters.sql import Database, connect
-from gateway.admit import Admission
-from gateway.alerts.book import AlertBook
-from gateway.changes import Changes, Position
-from gateway.contract.envelope import Ack, Lane, LaneState, Presence, SeqRange
+from gateway.adapters.load import age_in_years, load_subjects
+from gateway.changes import Batch, Changes
+from gateway.contract.envelope import Lane, LaneState, Presence, SeqRange
 from gateway.contract.quantity import SECOND
 from gateway.contract.topic import Channel
-from gateway.derive.derivation import Derivation
-from gateway.pipeline import Batch, Conflict, Pipeline
+from gateway.pipeline import Conflict
 from gateway.ports import LogMessage
-from gateway.rules.engine import Rules
-from gateway.stages import PersonsMove, Stages
-from gateway.unpack import Unpacker
-from tests.unit.gateway.builders import EPOCH, NOW, UNIT, event, hello, message, observation
-
-
-class Feed:
-    """Remembers what screens would get."""
-
-    def __init__(self) -> None:
-        self.watched = True
-        self.sent: list[tuple[str, str, dict[str, Any]]] = []
-
-    def wave(self, unit: str, payload: bytes) -> None:
-        self.sent.append(("wave", unit, {"payload": payload}))
-
-    def notify(self, kind: str, unit: str, body: dict[str, Any]) -> None:
-        self.sent.append((kind, unit, body))
-
-
-class Bench:
-    """A gateway's path on one database file; ``restart`` forgets everything but the file."""
-
-    def __init__(self, path: Path) -> None:
-        self.database = Database(connect(path))
-        migrate(self.database.engine)
-        self.now = NOW
-        self.sequence = 0
-        self.restart()
-
-    def register(self) -> None:
-        row = {"id": "amb-001", "site": "linyi", "kind": "ambulance", "name": "A", "provenance": "simulated",
-               "token_hash": "0" * 64, "registered_at": NOW}  # fmt: skip
-        self.write(lambda c: c.execute(insert(tables.site).values(id="linyi", name="Linyi")))
-        self.write(lambda c: c.execute(insert(tables.unit).values(row)))
-        self.restart()
-
-    def write(self, job: Any) -> Any:
-        return self.database.submit(job).result()
-
-    def restart(self) -> None:
-        restored = self.write(lambda c: load(c, self.now))
-        self.position = restored.position
-        self.ledger, self.book, self.feed = restored.ledger, AlertBook(restored.open_alerts), Feed()
-        fleet = restored.fleet
-        self.stages = Stages(
-            admission=Admission(restored.ledger, fleet.units, fleet.clocks),
-            sequencer=restored.sequencer,
-            derivation=Derivation(restored.ledger),
-            rules=Rules(restored.thresholds),
-            silence=restored.silence,
-            book=self.book,
-            fleet=fleet,
-            desk=AckDesk(lambda _: UNIT, lambda: self.now),
-            live=self.feed,
-        )
-        self.acks: list[Ack] = []
-        self.pipeline = Pipeline(Unpacker(), self.stages, self.commit, self.send)
-
-    async def commit(self, changes: Changes) -> list[Conflict]:
-        return await asyncio.wrap_future(self.database.submit(lambda c: commit(c, changes)))
-
-    async def send(self, subject: str, payload: bytes) -> None:
-        assert subject == UNIT.subject(Channel.ACK)
-        self.acks.append(msgspec.json.decode(payload, type=Ack))
-
-    def step(self, *bodies: Any, seconds: float = 1.0, moves: list[PersonsMove] | None = None) -> Changes:
-        """One batch of messages, all logged ``seconds`` after the batch before."""
-        self.now += round(seconds * SECOND)
-        messages = []
-        for body in bodies:
-            self.sequence += 1
-            raw = body if isinstance(body, LogMessage) else message(self.sequence, body, self.now)
-            messages.append(msgspec.structs.replace(raw, sequence=self.sequence, logged_at=self.now))
-        position = Position("2026", self.sequence, self.now) if messages else None
-        return asyncio.run(self.pipeline.step(Batch(messages, self.now, position), moves or []))
-
-    def rows(self, table: Any, *columns: str) -> list[tuple[Any, ...]]:
-        query = select(*(table.c[name] for name in columns))
-        return [tuple(row) for row in self.write(lambda c: c.execute(query).all())]
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path / "lastmile.db")
-    made.register()
-    yield made
-    made.database.close()
+from gateway.stages import PersonsMove
+from tests.integration.path_bench import Bench
+from tests.unit.gateway.builders import EPOCH, NOW, UNIT, event, hello, observation
 
 
 def vitals(bench: Bench, seq: int, rate: float) -> Any:
@@ -141,7 +47,7 @@ def test_a_number_with_other_content_is_kept_and_raises_an_alert(bench: Bench) -
     bench.step(observation(0, NOW, spo2=55))
     assert bench.rows(tables.conflict, "seq") == [(0,)]
     bench.step()
-    assert bench.rows(tables.alert, "rule", "state") == [("duplicate-identity", "firing")]
+    assert bench.rows(tables.alert, "rule", "state") == [("duplicate-identity", "latched")]
 
 
 def test_gaps_are_wanted_healed_and_remembered_over_a_restart(bench: Bench) -> None:

@@ -115,6 +115,8 @@ GOOD = Clock(0, 1000)
         # 1970: measured, it is put right; not measured, received time stands in and the reading still counts
         (0, False, Clock(NOW, 1000), NOW, RecordFlag.CLOCK_CORRECTED),
         (0, False, None, NOW, RecordFlag.CLOCK_UNTRUSTED),
+        # older than any outbox: a wrong clock, whatever it says of itself; kept, and not retired as thirty years old
+        (0, True, GOOD, NOW, RecordFlag.CLOCK_UNTRUSTED | RecordFlag.BACKFILL | RecordFlag.LATE),
         # ahead of us: never in the future
         (NOW + 2 * 24 * HOUR, False, None, NOW, RecordFlag.CLOCK_UNTRUSTED),
         (NOW + 2 * 24 * HOUR, False, Clock(-2 * 24 * HOUR, 1000), NOW, RecordFlag.CLOCK_CORRECTED),

@@ -34,7 +34,7 @@ def test_the_devices_own_value_is_shown_while_it_is_fresh() -> None:
 
 def test_waveform_channels_are_not_shown_as_values() -> None:
     made = fleet()
-    made.observe("amb-001", "monitor", "wave/II", Latest(None, NOW, NOW, False))
+    made.observe("amb-001", "monitor", "wave/ecg", Latest(None, NOW, NOW, False))
     assert made.describe("amb-001", 0)["latest"] == {}
 
 

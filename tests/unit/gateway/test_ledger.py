@@ -114,3 +114,11 @@ def test_refuses_what_would_need_one_range_too_many() -> None:
     assert one.next == before
     assert ledger.receive(one, 0, 1) is Receipt.NEW  # a number that closes a range is always welcome
     assert ledger.receive(one, before + 1, 1) is Receipt.NEW
+
+
+def test_ranges_that_are_over_do_not_block_a_lane() -> None:
+    ledger, one = lane()
+    for step in range(2 * MAX_RANGES_PER_LANE):
+        assert ledger.receive(one, 2 * step + 1, 1) is Receipt.NEW
+        ledger.hear("amb-001", hello(0, shed=[(2 * step, 2 * step)]), 2)
+    assert one.watermark == 4 * MAX_RANGES_PER_LANE

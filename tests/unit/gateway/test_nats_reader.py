@@ -102,3 +102,16 @@ async def test_an_error_of_the_broker_ends_the_connection() -> None:
     assert made.lost is not None
     assert "Authorization" in made.lost
     assert wire.closed
+
+
+async def test_asks_for_no_more_while_nobody_drains() -> None:
+    made, wire = await reader()
+    status = b"NATS/1.0 408 Request Timeout\r\n\r\n"
+    for number in range(1, 20_001):
+        made.data_received(delivery(number, b"x"))
+    pulls = wire.written.count(b"PUB $JS.API.CONSUMER.MSG.NEXT")
+    for _ in range(10):
+        made.data_received(b"HMSG lastmile.reader 1 %d %d\r\n%b\r\n" % (len(status), len(status), status))
+    assert wire.written.count(b"PUB $JS.API.CONSUMER.MSG.NEXT") == pulls
+    made.drain()
+    assert wire.written.count(b"PUB $JS.API.CONSUMER.MSG.NEXT") == pulls + 1

@@ -50,3 +50,16 @@ def test_every_record_is_seen_once_and_in_order_between_pauses(order: list[int])
         seen += numbers(sequencer.take(admitted(seq)))
     seen += numbers(sequencer.expire(NOW + 10 * SECOND))
     assert seen == list(range(12))
+
+
+def test_many_holes_do_not_put_the_rules_behind() -> None:
+    """Every second number is missing, five records a second: nobody waits longer than the patience and one record."""
+    sequencer = Sequencer()
+    sequencer.restore(1, 0)
+    waits = []
+    for step in range(500):
+        now = NOW + step * SECOND // 5
+        released = sequencer.take(admitted(2 * step + 1, at=now)) + sequencer.expire(now)
+        waits += [now - record.received_at for record in released]
+    assert max(waits) <= PATIENCE + SECOND // 5
+    assert len(waits) > 480

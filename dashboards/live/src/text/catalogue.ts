@@ -205,6 +205,7 @@ export const CATALOGUE = {
     "同一身份出现两份不同数据（疑似克隆卡）",
     "Two sources under one identity (cloned card?)",
   ],
+  "rule.broker-lost": ["与消息服务器断开，暂无新数据", "Broker unreachable; nothing new arrives"],
   "rule.broker-log-lost": ["消息日志丢失，正在从车载端补传", "Broker log lost; refilling from vehicles"],
   "rule.lead-off": ["导联脱落", "Lead off"],
   "rule.shedding": ["车载存储已满，正在丢弃波形", "Vehicle storage full: waveforms are being shed"],

@@ -173,7 +173,6 @@ def _record() -> None:
         sa.Column("flags", sa.Integer(), nullable=False),
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("lane_id", "seq"),
-        sqlite_with_rowid=False,
     )
 
 

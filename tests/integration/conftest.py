@@ -1,0 +1,16 @@
+"""Fixtures of the integration tests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.path_bench import Bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path / "lastmile.db")
+    made.register()
+    yield made
+    made.database.close()
