@@ -25,6 +25,7 @@ from gateway.rules.threshold import Finding
 from gateway.sequence import Sequencer
 from gateway.unpack import Refused, Unpacked
 
+BROKER_PATIENCE: Final = 5 * SECOND
 INTERNAL_ERROR: Final = "internal-error"  # our fault, not the sender's
 
 
@@ -84,6 +85,7 @@ class Stages:
         self.desk = desk
         self.live = live
         self._last_check: Instant = 0
+        self._trouble_since: Instant | None = None
         self._conflicts: list[tuple[str, str]] = []
 
     # ---- admit ------------------------------------------------------------------------------------------------------
@@ -210,11 +212,21 @@ class Stages:
             findings.append(self._technical("duplicate-identity", unit, now, detail))
         self._conflicts = []
         findings += [self._technical(code, "", now, why) for code, why in batch.notes]
-        findings.append(self._technical("broker-lost", "", now, batch.trouble or "", raised=batch.trouble is not None))
+        findings.append(self._judge_broker(batch))
         if batch.caught_up and abs(now - self._last_check) >= SECOND:  # abs: also after the wall clock was set back
             self._last_check = now
             findings += self._check_silence(now)
         return findings
+
+    def _judge_broker(self, batch: Batch) -> Finding:
+        """A broker that is started again within seconds is no alert."""
+        if batch.trouble is None:
+            self._trouble_since = None
+        elif self._trouble_since is None:
+            self._trouble_since = batch.now
+        since = self._trouble_since
+        lost = since is not None and batch.now - since >= BROKER_PATIENCE
+        return self._technical("broker-lost", "", batch.now, batch.trouble or "", raised=lost)
 
     def _evaluate_record(self, record: Admitted) -> list[Finding]:
         body, unit = record.body, record.route.address.unit

@@ -48,6 +48,7 @@ class FeedWatcher:
         self._cookies = CookieJar()
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._cookies))
         self._alerts: set[str] = set()
+        self._last_stored = self._stored_before = 0
 
     async def run(self) -> None:
         """Feed and metrics, side by side."""
@@ -123,7 +124,14 @@ class FeedWatcher:
                 values[key] = values.get(key, 0.0) + float(value)
         figures = self.figures
         figures.online = int(values.get("lastmile_units_online", 0))
-        figures.stored = int(values.get("lastmile_records_total", 0))
+        self._count_stored(int(values.get("lastmile_records_total", 0)))
         figures.outbox = int(values.get("lastmile_outbox_records", 0))
         figures.gaps = int(values.get("lastmile_gaps_open", 0))
         figures.alerts_open = int(values.get("lastmile_alerts_open", 0))
+
+    def _count_stored(self, since_start: int) -> None:
+        """The gateway counts from its own start; a smaller number than before means that it was started again."""
+        if since_start < self._last_stored:
+            self._stored_before += self._last_stored
+        self._last_stored = since_start
+        self.figures.stored = self._stored_before + since_start

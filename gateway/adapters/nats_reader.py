@@ -9,6 +9,7 @@ nats-py spends about 10 us a message on objects a batch reader does not need; th
 import asyncio
 import json
 import re
+import secrets
 from functools import lru_cache
 from typing import Any, Final, cast
 
@@ -30,7 +31,8 @@ class NatsReader(asyncio.Protocol):
     def __init__(self, user: str, password: str, next_subject: str) -> None:
         self._user, self._password = user, password
         self._next_subject = next_subject
-        self._inbox = b"lastmile.reader"
+        # Of this reader alone: one that was killed may have left a pull request open, whose answers would come here.
+        self._inbox = f"_INBOX.{secrets.token_hex(12)}".encode()
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
         self._messages: list[LogMessage] = []

@@ -137,8 +137,10 @@ def test_names_of_the_gateways_own_are_refused(bench: Bench, change: dict[str, s
 
 
 def test_a_broker_that_is_away_is_an_alert_and_people_are_still_heard(bench: Bench) -> None:
-    bench.now += SECOND
-    asyncio.run(bench.pipeline.step(Batch([], bench.now, trouble="connection refused"), []))
+    for _ in range(6):
+        assert bench.book.open == [], "a broker that comes back within seconds is no alert"
+        bench.now += SECOND
+        asyncio.run(bench.pipeline.step(Batch([], bench.now, trouble="connection refused"), []))
     assert [alert.rule for alert in bench.book.open] == ["broker-lost"]
     bench.step()
     assert bench.book.open == []

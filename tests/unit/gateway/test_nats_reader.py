@@ -88,10 +88,10 @@ async def test_pulls_again_before_it_runs_dry() -> None:
 async def test_an_expired_pull_is_renewed_and_a_deleted_consumer_is_lost() -> None:
     made, wire = await reader()
     status = b"NATS/1.0 408 Request Timeout\r\n\r\n"
-    made.data_received(b"HMSG lastmile.reader 1 %d %d\r\n%b\r\n" % (len(status), len(status), status))
+    made.data_received(b"HMSG _INBOX.x 1 %d %d\r\n%b\r\n" % (len(status), len(status), status))
     assert wire.written.count(b"PUB $JS.API.CONSUMER.MSG.NEXT") == 2
     deleted = b"NATS/1.0 409 Consumer Deleted\r\n\r\n"
-    made.data_received(b"HMSG lastmile.reader 1 %d %d\r\n%b\r\n" % (len(deleted), len(deleted), deleted))
+    made.data_received(b"HMSG _INBOX.x 1 %d %d\r\n%b\r\n" % (len(deleted), len(deleted), deleted))
     assert made.lost is not None
     assert wire.closed
 
@@ -111,7 +111,13 @@ async def test_asks_for_no_more_while_nobody_drains() -> None:
         made.data_received(delivery(number, b"x"))
     pulls = wire.written.count(b"PUB $JS.API.CONSUMER.MSG.NEXT")
     for _ in range(10):
-        made.data_received(b"HMSG lastmile.reader 1 %d %d\r\n%b\r\n" % (len(status), len(status), status))
+        made.data_received(b"HMSG _INBOX.x 1 %d %d\r\n%b\r\n" % (len(status), len(status), status))
     assert wire.written.count(b"PUB $JS.API.CONSUMER.MSG.NEXT") == pulls
     made.drain()
     assert wire.written.count(b"PUB $JS.API.CONSUMER.MSG.NEXT") == pulls + 1
+
+
+async def test_no_two_readers_share_an_inbox() -> None:
+    """What a killed reader had asked for must not be delivered to the one that follows it."""
+    inboxes = {(await reader())[1].written.split(b"SUB ")[1].split(b" ")[0] for _ in range(2)}
+    assert len(inboxes) == 2

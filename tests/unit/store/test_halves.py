@@ -235,6 +235,33 @@ def test_a_half_whose_other_half_was_shed_is_excused_and_no_other(recording: Rec
     assert {one.kind for one in recording.audit().differences} == {"not-in-ledger", "ledger-missing"}
 
 
+def test_no_more_halves_are_excused_than_numbers_are(recording: Recording) -> None:
+    del recording.deferred[7:9]
+    recording.store()
+    shed = {"lane_id": DEFERRED_LANE, "first": 7, "last": 7, "seen_at": START, "shed_at": START}
+    with recording.engine.begin() as connection:
+        connection.execute(insert(tables.gap).values(**shed))
+    found = recording.differences()
+    assert [one[:2] for one in found] == [("ledger-missing", ""), ("missing", DEFERRED), ("not-in-ledger", EPOCH)]
+
+
+def test_a_half_is_excused_when_the_agent_was_killed_before_it_stored_the_other(recording: Recording) -> None:
+    """The reading lies in the last second before the device lost its reader."""
+    recording.deferred.pop()
+    recording.store()
+    with recording.engine.begin() as connection:
+        last = tables.lane.update().where(tables.lane.c.id == DEFERRED_LANE)
+        connection.execute(last.values(next=len(WEAK) - 1))
+    assert [kind for kind, *_ in recording.differences()] == ["ledger-missing", "not-in-ledger"]
+    path = recording.ledger / f"{UNIT}.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines.insert(WEAK.stop, b'{"type":"link","device":"monitor","state":"down","at":1}\n')
+    path.write_bytes(b"".join(lines))
+    report = recording.audit()
+    assert report.differences == []
+    assert report.totals.unread == 1
+
+
 def test_a_changed_whole_frame_is_no_half(recording: Recording) -> None:
     """Shed numbers elsewhere excuse missing readings, never a wrong one."""
     recording.live[3] = changed(recording.live[3])
