@@ -42,13 +42,16 @@ docs: setup  ## write the generated part of docs/asyncapi.yaml
 
 test: setup web test-servers  ## every test; ARGS="-k gap" passes options on to pytest
 	$(NPM) test
-	$(BIN)/pytest -q $(SUITES) $(ARGS)
+	$(BIN)/pytest -q -n 2 --dist loadfile $(SUITES) $(ARGS)
 
 test-servers:
 	@sh scripts/test_servers.sh
 
 faults: setup web test-servers  ## the fault tests with their full counts (make test runs a tenth)
-	LASTMILE_FAULTS=full $(BIN)/pytest -q --timeout 3600 -m faults $(wildcard tests/integration tests/acceptance) $(ARGS)
+	rm -rf var/proof && mkdir -p var/proof
+	LASTMILE_FAULTS=full LASTMILE_PROOF_DIR=var/proof $(BIN)/pytest -q --timeout 3600 -m faults \
+	  $(wildcard tests/integration tests/acceptance) $(ARGS)
+	$(BIN)/python scripts/fault_table.py var/proof docs/proof.md
 
 bench: setup test-servers  ## the figures in benchmarks/; BENCH=benchmarks/ingest.py runs one
 	@set -e; for file in $(or $(BENCH),$(wildcard benchmarks/[a-z]*.py)); do echo "== $$file"; $(BIN)/python $$file $(ARGS); done

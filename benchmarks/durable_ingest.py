@@ -96,12 +96,13 @@ def count_differences(stack: Lastmile, unit: str, epoch: str, sent: int) -> int:
     where = "JOIN lane ON lane.id = lane_id WHERE lane.unit = ? AND epoch = ? AND lane.lane = 'obs'"
     rows = stack.query(f"SELECT seq, payload FROM record {where}", unit, epoch)
     blocks = stack.query(f"SELECT first_seq, last_seq, records FROM block {where}", unit, epoch)
-    wrong = sum(seq != json.loads(payload)["seq"] for seq, payload in rows)
+    wrong: int = sum(seq != json.loads(payload)["seq"] for seq, payload in rows)
     wrong += sum(records != last - first + 1 for first, last, records in blocks)
     found: list[int] = [seq for seq, _ in rows]
     for first, last, _ in blocks:
         found += range(first, last + 1)
-    return wrong + len(found) - len(set(found)) + len(set(range(sent)).symmetric_difference(found))
+    wrong += len(found) - len(set(found))
+    return wrong + len(set(range(sent)).symmetric_difference(found))
 
 
 def peer(folder: Path, messages: int, cores: bool) -> Round:
