@@ -16,7 +16,7 @@ function figures(alert: Alert): string {
   if (alert.quantity === null || alert.value === null) return "";
   const known = alert.quantity in QUANTITIES;
   const row = known ? QUANTITIES[alert.quantity as QuantityName] : { shown: "", decimals: 1 };
-  const name = known ? t(`q.${alert.quantity}` as TextKey) : alert.quantity;
+  const name = tCode("q", alert.quantity);
   const value = `${name} ${fixed(alert.value, row.decimals)} ${row.shown}`;
   return alert.limit === null ? value : t("alert.value", { value, limit: fixed(alert.limit, row.decimals) });
 }
@@ -24,8 +24,7 @@ function figures(alert: Alert): string {
 /** What a silence is about: its quantity or its device. */
 function about_(alert: Alert): string {
   if (alert.value !== null) return figures(alert);
-  const key = `q.${alert.quantity}`;
-  const quantity = alert.quantity === null ? "" : alert.quantity in QUANTITIES ? t(key as TextKey) : alert.quantity;
+  const quantity = alert.quantity === null ? "" : tCode("q", alert.quantity);
   return [quantity, alert.device].filter(Boolean).join(" · ");
 }
 
