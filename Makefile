@@ -9,7 +9,8 @@ PAGE   := gateway/api/static/index.html
 NPM     = PATH="$(abspath $(BIN)):$$PATH" npm --prefix $(WEB) --no-audit --no-fund --loglevel=error
 
 WEB_SOURCES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
-SUITES      := $(wildcard tests/architecture tests/unit tests/devices tests/integration tests/acceptance tests/browser)
+QUICK       := $(wildcard tests/architecture tests/unit tests/devices tests/integration)
+SLOW        := $(wildcard tests/acceptance tests/browser)  # whole systems: one at a time
 
 .DEFAULT_GOAL := help
 .PHONY: help setup web demo check format docs test test-servers faults bench lock clean
@@ -42,7 +43,8 @@ docs: setup  ## write the generated part of docs/asyncapi.yaml
 
 test: setup web test-servers  ## every test; ARGS="-k gap" passes options on to pytest
 	$(NPM) test
-	$(BIN)/pytest -q -n 2 --dist loadfile $(SUITES) $(ARGS)
+	$(BIN)/pytest -q -n 2 --dist loadfile $(QUICK) $(ARGS)
+	$(BIN)/pytest -q $(SLOW) $(ARGS)
 
 test-servers:
 	@sh scripts/test_servers.sh

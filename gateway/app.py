@@ -109,6 +109,7 @@ class Gateway:
         self.registry_watch = RegistryWatch(
             self.reader, self.stages, self.callout.credentials, self.hub, self.connect_system
         )
+        self.callout.refresh = self.registry_watch.refresh
         self.server: Server | None = None
 
     def _build_stages(self) -> Stages:

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
@@ -23,6 +23,7 @@ from gateway.contract.topic import DOWNLINK, UPLINK, UnitAddress
 log = structlog.get_logger("auth")
 
 REQUEST_SUBJECT: Final = "$SYS.REQ.USER.AUTH"
+LOOK_INTERVAL: Final = 200_000  # us between two looks into the registry on behalf of somebody refused
 ACCOUNT: Final = "LASTMILE"
 
 
@@ -44,6 +45,8 @@ class AuthCallout:
         self.credentials = credentials
         self._clock = clock
         self._denied = denied
+        self._looked_at: Instant = 0
+        self.refresh: Callable[[], Awaitable[None]] = _nothing_new  # reads the registry into ``credentials`` now
 
     async def serve(self, client: Client) -> None:
         """Subscribes; answers until the client closes."""
@@ -53,7 +56,10 @@ class AuthCallout:
         request = _claims(message.data)["nats"]
         options, info = request["connect_opts"], request["client_info"]
         unit = str(options.get("user", ""))
-        reason = self._judge(unit, str(options.get("pass", "")), str(info.get("mqtt_id", "")))
+        claim = unit, str(options.get("pass", "")), str(info.get("mqtt_id", ""))
+        if (reason := self._judge(*claim)) is not None:
+            await self._look_again()  # it may have been registered, or given a new token, this very moment
+            reason = self._judge(*claim)
         answer: dict[str, Any] = {"type": "authorization_response", "version": 2}
         if reason is None:
             answer["jwt"] = self._sign(self._user_claims(request["user_nkey"], self.credentials[unit].address))
@@ -63,6 +69,12 @@ class AuthCallout:
             log.warning("refused a connection", unit=unit, reason=reason, host=info.get("host"))
         claims = {"sub": request["user_nkey"], "aud": request["server_id"]["id"], "nats": answer}
         await message.respond(self._sign(claims).encode())
+
+    async def _look_again(self) -> None:
+        now = self._clock()
+        if abs(now - self._looked_at) >= LOOK_INTERVAL:  # strangers must not keep the database busy
+            self._looked_at = now
+            await self.refresh()
 
     def _judge(self, unit: str, token: str, client_id: str) -> str | None:
         """Why not; None = welcome. Unknown units cost the same time as wrong tokens."""
@@ -106,6 +118,10 @@ async def kick(system: Client, unit: str) -> int:
             f"$SYS.REQ.SERVER.{server}.KICK", json.dumps({"cid": connection["cid"]}).encode(), timeout=2
         )
     return len(connections)
+
+
+async def _nothing_new() -> None:
+    """Where nobody keeps a registry."""
 
 
 def hash_token(token: str) -> str:

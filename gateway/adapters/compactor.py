@@ -25,6 +25,7 @@ WINDOWS: Final = {Lane.WAVE: 60 * SECOND, Lane.OBS: 600 * SECOND, Lane.EVENT: 60
 GRACE: Final = 30 * SECOND
 FUTURE: Final = 3600 * SECOND  # a row whose event time lies ahead is folded this long after it came
 INTERVAL: Final = 10.0  # s between passes
+BREATH: Final = 0.002  # s between two lanes: the event loop's turn
 MAX_RECORDS: Final = 1_500  # per block, and
 MAX_BYTES: Final = 1 << 20  # of payload: bounds how long one transaction holds the writer
 READ_BYTES: Final = 8 << 20  # of payload in memory at once
@@ -74,7 +75,7 @@ class Compactor:
         self._due = {lane: due for lane, due in self._due.items() if lane in lanes}
         written = 0
         for lane_id in sorted(lanes):
-            if stop is not None and stop.is_set():
+            if stop is not None and stop.wait(BREATH):
                 break
             if self._due.get(lane_id, now) <= now:
                 written += self._fold_lane(lane_id, now)

@@ -32,7 +32,7 @@ SCENARIO = "flood"
 RATE = 1000  # messages a second that must have been flowing
 WARM = 500  # records stored before the rate is measured
 TO_DIE = 60.0  # s until the failpoint must have been reached
-BATCHES = 300  # passes of the pipeline: some seconds of load
+BATCHES = 600  # passes of the pipeline: some seconds of load
 SHEDDINGS = 60  # the first ones drop what was stored already and only not acked yet
 MINUTE = 60_000_000
 

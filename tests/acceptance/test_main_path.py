@@ -46,6 +46,7 @@ def assert_nothing_lost(stack: Stack) -> None:
 # ---- to the screen ---------------------------------------------------------------------------------------------------
 def test_an_ecg_reaches_the_screen_and_nothing_is_lost(stack: Stack, vehicle: Vehicle) -> None:
     with stack.api("doctor") as api, Screen(api) as screen:
+        eventually(lambda: api.get(f"/units/{UNIT}").json().get("link") == "online", "the unit is online")
         screen.subscribe(["*"], waves=[UNIT])
         snapshot = screen.wait_for("snapshot")
         assert [unit["id"] for unit in snapshot["units"]] == [UNIT]

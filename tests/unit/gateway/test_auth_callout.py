@@ -83,3 +83,17 @@ async def test_everybody_else_is_refused_and_reported(unit: str, token: str, cli
     assert "jwt" not in answer["nats"]
     assert answer["nats"]["error"]
     assert denied == [True]
+
+
+async def test_a_unit_registered_this_moment_is_welcome() -> None:
+    callout = AuthCallout(SEED, {}, lambda: NOW, lambda: None)
+
+    async def refresh() -> None:
+        callout.credentials["amb-001"] = Credential(UNIT, hash_token("right"))
+
+    callout.refresh = refresh
+    await callout._look_again()
+    assert callout._judge("amb-001", "right", "amb-001") is None
+    callout.credentials.clear()
+    await callout._look_again()
+    assert callout.credentials == {}, "not asked again for every stranger"
