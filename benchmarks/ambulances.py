@@ -101,11 +101,13 @@ def hold(stack: Lastmile, watch: Watch, seconds: float, number: int) -> bool:
 
 def count_missing(stack: Lastmile, sent: dict[str, tuple[str, int, int]]) -> int:
     """Numbers sent that are not stored exactly once."""
-    rows = stack.query("SELECT lane_id, count(*) FROM record GROUP BY lane_id")
-    blocks = stack.query("SELECT lane_id, sum(records) FROM block GROUP BY lane_id")
-    stored: dict[int, int] = {}
-    for lane_id, records in rows + blocks:
-        stored[lane_id] = stored.get(lane_id, 0) + records
+    # One statement, one snapshot: the compactor moves records from one table to the other meanwhile.
+    stored = dict(
+        stack.query(
+            "SELECT lane_id, sum(n) FROM (SELECT lane_id, count(*) AS n FROM record GROUP BY lane_id"
+            " UNION ALL SELECT lane_id, sum(records) FROM block GROUP BY lane_id) GROUP BY lane_id"
+        )
+    )
     lanes = stack.query("SELECT id, unit, epoch, lane, next FROM lane")
     found = {(unit, epoch, lane): (next_, stored.get(id_, 0)) for id_, unit, epoch, lane, next_ in lanes}
     missing = 0
