@@ -83,8 +83,7 @@ def test_weak_link(stack: Stack, screen: Screen, proof: Proof) -> None:
     vehicle.proxy.ask(set={"up": {"rate": RATE}})
     eventually(lambda: screen.link_mode() == "weak", "the link is found weak", 40, 0.25)
     weak_at = now()
-    eventually(screen.is_live, "lead II and vital signs are prompt again", 30, 0.25)
-    always(screen.is_live, "lead II and vital signs stay live", 6, 0.5)
+    eventually(lambda: stays_live(screen), "lead II and vital signs are prompt again and stay live", 45, 0.25)
     spooled, behind = outbox_depth(vehicle), screen.age("V1")
     assert spooled > SPOOLED
     assert behind > 2 * LIVE, "the link carries all there is: what is tested?"
@@ -103,6 +102,15 @@ def test_weak_link(stack: Stack, screen: Screen, proof: Proof) -> None:
         seconds_to_full=round((full_at - lifted_at) / 1e6),
     )  # fmt: skip
     proof.audit(stack)
+
+
+def stays_live(screen: Screen) -> bool:
+    """Six seconds without a late sample; what was in flight when the link narrowed has to drain first."""
+    try:
+        always(screen.is_live, "lead II and vital signs stay live", 6, 0.5)
+    except AssertionError:
+        return False
+    return True
 
 
 def assert_all_is_shown(stack: Stack, screen: Screen, start: int, end: int) -> None:
