@@ -7,14 +7,15 @@ import asyncio
 import importlib
 import random
 import secrets
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
+from edge_agents.condition_watch import ConditionWatch
 from edge_agents.config import MEBIBYTE, AgentOptions, ConfigError, DeviceConfig
-from edge_agents.device import Decoder, Occurrence, Reading, Waveform
+from edge_agents.device import DeviceKind, Numeric, Occurrence, Reading, Waveform
 from edge_agents.feed import Feed
-from edge_agents.links import open_link
+from edge_agents.links import open_link, yields_readings
 from edge_agents.mqtt import Endpoint
 from edge_agents.outbox import Entry, Outbox
 from edge_agents.outbox_file import DamagedOutboxError
@@ -36,15 +37,19 @@ SHED_REPORT_SECONDS: Final = 60.0
 class Agent:
     """One unit's agent; ``run`` is its whole life. It is the intake of its feeds."""
 
-    def __init__(self, options: AgentOptions, *, clock: Clock, firmware: str, rng: random.Random) -> None:
-        """Nothing is opened yet."""
+    def __init__(
+        self, options: AgentOptions, *, clock: Clock, firmware: str, rng: random.Random, line_clock: Clock | None = None
+    ) -> None:
+        """Nothing is opened yet. ``line_clock``: what the line to the broker is timed with, if not ``clock``."""
         self.options = options
         self.epoch = secrets.token_hex(8)
         # What a weak link puts off has numbers of its own, so that the live sequence has no holes: the gateway tracks
         # at most 1 024 of them.
         self.deferred_epoch = secrets.token_hex(8)
         self.refusals = Refusals()
+        self._conditions = ConditionWatch()
         self._clock = clock
+        self._line_clock = line_clock or clock
         self._firmware = firmware
         self._rng = rng
         self._shed: dict[Lane, int] = {}  # records shed since the last report
@@ -92,6 +97,11 @@ class Agent:
 
     def accept(self, device: str, reading: Reading) -> None:
         """See edge_agents.ports.Intake; over a weak link a waveform becomes two records, one live and one backfill."""
+        if isinstance(reading, Numeric) and reading.conditions is not None:
+            for change in self._conditions.changes(device, reading):
+                self._append(device, change, live=True)
+            if not reading.values:
+                return
         if unknown := unknown_words(reading):
             self.refuse(device, "unknown-name", ",".join(unknown).encode())
         elif isinstance(reading, Waveform) and self.uplink.mode is LinkMode.WEAK:
@@ -116,7 +126,7 @@ class Agent:
         self.writer.append(
             stream,
             lambda seq: record(reading, stream.epoch, device, seq),
-            now=self._clock.monotonic(),
+            now=self._line_clock.monotonic(),
             live=live,
         )
 
@@ -131,9 +141,11 @@ class Agent:
         return int(self.options.profile.outbox.max_megabytes * MEBIBYTE)
 
     def _make_feed(self, device: DeviceConfig) -> Feed:
-        link = open_link(self.options.links[device.name], self._clock)
-        decoder = None if link.yields_readings else load_decoder(device)
-        return Feed(device, link.link, decoder, intake=self, on_event=self._own_event, clock=self._clock, rng=self._rng)
+        address = self.options.links[device.name]
+        kind = None if yields_readings(address) else load_kind(device)
+        link = open_link(address, kind.PROTOCOL if kind else None, self._clock)
+        decoder = kind.Decoder() if kind else None
+        return Feed(device, link, decoder, intake=self, on_event=self._own_event, clock=self._clock, rng=self._rng)
 
     def _make_uplink(self) -> Uplink:
         options = self.options
@@ -146,7 +158,7 @@ class Agent:
             profile=options.profile.name, firmware=self._firmware, simulated=options.simulated,
         )  # fmt: skip
         return Uplink(
-            identity=identity, endpoint=endpoint, writer=self.writer, clock=self._clock, rng=self._rng,
+            identity=identity, endpoint=endpoint, writer=self.writer, clock=self._line_clock, rng=self._rng,
             on_event=self._own_event,
         )  # fmt: skip
 
@@ -210,8 +222,8 @@ class Agent:
             await self.uplink.progress.wait()
 
 
-def load_decoder(device: DeviceConfig) -> Decoder:
-    """A decoder of the module the device's kind names.
+def load_kind(device: DeviceConfig) -> DeviceKind:
+    """The module that a device's kind names.
 
     Raises:
         ConfigError: there is no such module.
@@ -219,8 +231,6 @@ def load_decoder(device: DeviceConfig) -> Decoder:
     if not device.kind.isidentifier() or device.kind.startswith("_"):
         raise ConfigError(f"device {device.name}: kind {device.kind!r} is not a name")
     try:
-        module = importlib.import_module(f"edge_agents.devices.{device.kind}")
+        return cast("DeviceKind", importlib.import_module(f"edge_agents.devices.{device.kind}"))
     except ModuleNotFoundError as error:
         raise ConfigError(f"device {device.name}: {error}") from error
-    decoder: Decoder = module.Decoder()
-    return decoder

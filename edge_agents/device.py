@@ -1,13 +1,15 @@
-"""What a device file provides: a layout, ``encode`` and a ``Decoder``.
+"""What a device file provides: ``KIND``, ``PROTOCOL``, ``YIELDS``, ``encode`` and a ``Decoder``.
 
 A device file never reads a clock, a socket or a log: bytes and times come in, readings and errors go out.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
+from edge_agents import protocol
 from gateway.contract.envelope import Instant
 
 
@@ -17,6 +19,9 @@ class Numeric(msgspec.Struct, frozen=True, kw_only=True):
     observed_at: Instant
     values: dict[str, float | None]
     invalid: dict[str, str] = {}
+    # Technical conditions (gateway.contract.condition, as "code" or "code/part") the device states with this reading;
+    # None = it says nothing about them. The agent reports what changes.
+    conditions: frozenset[str] | None = None
     test: bool = False
 
 
@@ -45,6 +50,16 @@ class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
 Reading = Numeric | Waveform | Occurrence
 
 
+class Yields(msgspec.Struct, frozen=True):
+    """Everything a device may say: quantities, leads, events, technical conditions, and the commands it takes."""
+
+    quantities: tuple[str, ...] = ()
+    leads: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+
+
 class FrameReason(StrEnum):
     """Why bytes from a device were refused."""
 
@@ -66,8 +81,24 @@ class FrameError(ValueError):
         self.frame = frame
 
 
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """A remote command in the device's own frames; carried out only if every read-back is what was expected."""
+
+    writes: tuple[bytes, ...]
+    expect: tuple[bytes, ...]  # what the link must read back after each write
+    result: dict[str, Any]  # what the person is told then
+
+
+class CommandRefused(ValueError):
+    """A device file does not let the command through; the text is the reason code of the reply."""
+
+
 class Decoder(Protocol):
-    """One device's byte stream to readings; keeps only what it needs to find frame borders."""
+    """One device's frames to readings; keeps only what it needs to find frame borders and to judge commands.
+
+    It may also offer ``greet() -> tuple[bytes, ...]``, frames to write after each connect, and
+    ``order(name, arguments) -> Order``, which raises CommandRefused; see `Greeter` and `Commanded`.
+    """
 
     def feed(self, data: bytes, received_at: Instant) -> list[Reading | FrameError]:
         """Every complete frame in what has arrived so far, in order; refused frames as errors, never raised.
@@ -75,3 +106,35 @@ class Decoder(Protocol):
         ``received_at``: the agent's clock when ``data`` arrived, for devices that have no clock of their own.
         """
         ...
+
+
+@runtime_checkable
+class Greeter(Protocol):
+    """A decoder whose device must be asked before it speaks (a record access procedure, a clock to set)."""
+
+    def greet(self, now: Instant) -> tuple[bytes, ...]:
+        """Frames to write once connected."""
+        ...
+
+
+@runtime_checkable
+class Commanded(Protocol):
+    """A decoder whose device takes remote commands."""
+
+    def order(self, name: str, arguments: dict[str, Any], now: Instant) -> Order:
+        """The command in frames.
+
+        Raises:
+            CommandRefused: unknown, outside safe limits, or not safe in the device's present state.
+        """
+        ...
+
+
+class DeviceKind(Protocol):
+    """What a module of edge_agents.devices offers."""
+
+    KIND: str  # the module's name
+    PROTOCOL: protocol.Protocol
+    YIELDS: Yields
+    Decoder: type[Decoder]
+    encode: Callable[[Reading], bytes]

@@ -9,10 +9,11 @@ from contextlib import aclosing
 from typing import Final, cast
 
 from edge_agents.config import DeviceConfig
-from edge_agents.device import Decoder, FrameError, Reading
+from edge_agents.device import Commanded, Decoder, FrameError, Greeter, Order, Reading
 from edge_agents.failpoint import hit
-from edge_agents.ports import ByteLink, Clock, Intake, OnEvent, ReadingLink
+from edge_agents.ports import ByteLink, Clock, Intake, OnEvent, ReadingLink, WritableLink
 from edge_agents.probe import backoff
+from gateway.contract.envelope import Instant
 
 STABLE_SECONDS: Final = 10.0  # a link that held this long is tried again quickly
 
@@ -61,6 +62,24 @@ class Feed:
             attempt = 0 if self._clock.monotonic() - started > STABLE_SECONDS else attempt + 1
             await asyncio.sleep(backoff(attempt, self._rng))
 
+    async def carry_out(self, order: Order) -> bool:
+        """Writes an order's frames; whether the device then says what was expected. It is written no further if not.
+
+        Raises:
+            OSError: the device is not connected, did not answer or refused.
+        """
+        if not isinstance(self._link, WritableLink):
+            raise OSError("the device cannot be written to")
+        for frame, expected in zip(order.writes, order.expect, strict=True):
+            if await self._link.write(frame) != expected:
+                return False
+        return True
+
+    @property
+    def commanded(self) -> Commanded | None:
+        """The device's own judge of commands; None when it takes none."""
+        return self._decoder if isinstance(self._decoder, Commanded) else None
+
     def check_silence(self, now: float) -> None:
         """Report once when nothing has come for the device's ``silent_after`` seconds (connected or not)."""
         limit = self.device.silent_after
@@ -79,11 +98,18 @@ class Feed:
         async with aclosing(cast("ByteLink", self._link).stream()) as stream:
             async for data, received_at in stream:
                 self._set_connected(True, "")
-                if data:
+                if not data:
+                    await self._greet(received_at)
+                else:
                     self._heard()
                     await self._intake.room()
                     for item in self._decoder.feed(data, received_at):
                         self._take(item)
+
+    async def _greet(self, now: Instant) -> None:
+        if isinstance(self._decoder, Greeter) and isinstance(self._link, WritableLink):
+            for frame in self._decoder.greet(now):
+                await self._link.write(frame)
 
     def _take(self, item: Reading | FrameError) -> None:
         if isinstance(item, FrameError):

@@ -1,7 +1,7 @@
 """The seams of the agent."""
 
 from collections.abc import AsyncGenerator, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from edge_agents.device import Reading
 from gateway.contract.envelope import Instant
@@ -30,6 +30,19 @@ class ByteLink(Protocol):
 
         Raises:
             OSError: the device cannot be reached or the connection broke.
+        """
+        ...
+
+
+@runtime_checkable
+class WritableLink(ByteLink, Protocol):
+    """A byte link whose device can be written to while ``stream`` runs."""
+
+    async def write(self, frame: bytes) -> bytes:
+        """Write one frame; returns what the device then says is there, b"" when the protocol has no reading back.
+
+        Raises:
+            OSError: not connected, no answer in time, or the device refused the write.
         """
         ...
 

@@ -85,9 +85,9 @@ async def _simulate(
     port_file: Path | None,
 ) -> None:
     stop_on_signals()
-    fleet = Fleet(specs, ledger, speed, start_at)
-    ports = await fleet.listen(*listen)
-    announce({"listening": ports, "host": listen[0], "start_at": start_at, "pid": os.getpid()}, port_file)
+    fleet = Fleet(specs, ledger, speed, start_at, listen[0])
+    addresses = await fleet.listen(listen[1])
+    announce({"listening": addresses, "start_at": start_at, "pid": os.getpid()}, port_file)
     with contextlib.suppress(asyncio.CancelledError):  # asked to stop by a signal; the ledgers are complete
         await fleet.run(until)
 

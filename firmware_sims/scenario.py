@@ -61,6 +61,15 @@ class Press(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     details: dict[str, str] = {}
 
 
+class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From ``at`` on a device is in the state named (its simulator knows the names); numbers take ``over`` seconds."""
+
+    at: Seconds
+    device: str
+    set: dict[str, Any]
+    over: Seconds = 0.0
+
+
 class Truth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is really the case between ``at`` and ``until``: the answer that detectors are judged by."""
 
@@ -78,15 +87,20 @@ class Course(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     spread: bool = True  # units of different seed start at different points of the profile
 
 
+STANDING: Final = Course(route=[(36.6510, 117.1201), (36.6511, 117.1201)], profile=[(0, 0), (60, 0)], spread=False)
+
+
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One file of firmware_sims/scenarios."""
 
     title: str
     profile: str = "ambulance"
+    devices: list[str] = []  # of the profile; empty = all
     cycle: Seconds = 0.0
     rates: Rates = Rates()
     patient: Condition = Condition()
-    motion: Course
+    motion: Course = STANDING
+    step: list[Step] = []
     episode: list[Episode] = []
     sensor_off: list[SensorOff] = []
     button: list[Press] = []
@@ -133,6 +147,7 @@ def _check(scenario: Scenario) -> None:
 
 def _last(scenario: Scenario) -> float:
     ends = [episode.at + episode.over for episode in scenario.episode]
+    ends += [step.at + step.over for step in scenario.step]
     ends += [off.until for off in scenario.sensor_off] + [press.at for press in scenario.button]
     return max(ends, default=0.0)
 
@@ -143,6 +158,9 @@ class Timeline:
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
         self._episodes = sorted(scenario.episode, key=lambda episode: episode.at)
+        self._steps: dict[str, list[Step]] = {}
+        for step in sorted(scenario.step, key=lambda step: step.at):
+            self._steps.setdefault(step.device, []).append(step)
         self._settled: tuple[float, float, Condition] = (0.0, -1.0, scenario.patient)
 
     def condition_at(self, elapsed: int) -> Condition:
@@ -157,6 +175,17 @@ class Timeline:
         """Sensors that are off."""
         t = self._local(elapsed)
         return frozenset[str]().union(*(off.sensors for off in self._scenario.sensor_off if off.at <= t < off.until))
+
+    def device_at(self, device: str, elapsed: int) -> dict[str, Any]:
+        """What steps have set on a device by then; a number on its way is in between."""
+        t = self._local(elapsed)
+        state: dict[str, Any] = {}
+        for step in self._steps.get(device, ()):
+            if step.at > t:
+                break
+            share = 1.0 if t >= step.at + step.over else (t - step.at) / step.over
+            state |= {name: _between(state.get(name), value, share) for name, value in step.set.items()}
+        return state
 
     def _local(self, elapsed: int) -> float:
         t = elapsed / SECOND
@@ -181,3 +210,9 @@ class Timeline:
         if not moving:
             self._settled = (since, until, condition)
         return condition
+
+
+def _between(old: Any, new: Any, share: float) -> Any:
+    """``new``, or for numbers what lies ``share`` of the way from ``old``; a first value holds at once."""
+    numbers = [type(value) in {int, float} for value in (old, new)]
+    return old + share * (new - old) if all(numbers) and share < 1.0 else new

@@ -1,7 +1,8 @@
 """What the simulated devices of one unit share, and the form in which they say what they measured."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
+from zlib import crc32
 
 from edge_agents.device import Decoder, Reading
 from firmware_sims.scenario import Scenario, Timeline
@@ -9,12 +10,23 @@ from gateway.contract.envelope import Instant
 
 
 class World(NamedTuple):
-    """One vehicle: its scenario, its seed and the instant at which elapsed time was 0."""
+    """What one device of a unit sees: the unit's scenario and seed, and the instant at which elapsed time was 0."""
 
     scenario: Scenario
     timeline: Timeline
-    seed: int
+    seed: int  # the same for all devices of a unit, so that they agree on the patient
     start_at: Instant
+    device: str = ""  # its name in the profile
+    state: dict[str, Any] = {}  # noqa: RUF012 - each device is given a dict of its own: what was written to it
+
+    @property
+    def device_seed(self) -> int:
+        """A seed of this device alone, for its noise."""
+        return self.seed ^ crc32(self.device.encode())
+
+    def told(self, elapsed: int) -> dict[str, Any]:
+        """What the scenario's steps have set on this device by then."""
+        return self.timeline.device_at(self.device, elapsed)
 
 
 class Timed(NamedTuple):
@@ -25,9 +37,13 @@ class Timed(NamedTuple):
 
 
 class DeviceSim(Protocol):
-    """What a module of firmware_sims.devices provides."""
+    """What a module of firmware_sims.devices provides.
 
-    NAME: str  # of the device in the profile
+    Also, where the device can be written to, ``control(world, elapsed, frame) -> tuple[bytes, ...]``: takes a frame
+    written to it (see edge_agents.protocol) and gives the frames it answers with; what it must remember goes into
+    ``world.state``, where ``readings`` finds it.
+    """
+
     Decoder: type[Decoder]  # the agent's, to read back what was sent
 
     readings: Callable[[World], Iterator[Timed]]  # in order of ``due``, without end or until nothing more happens

@@ -196,8 +196,8 @@ async def _wait_file(path: Path, stop: asyncio.Event) -> dict[str, Any]:
     return found
 
 
-def _links(ports: dict[str, int]) -> list[str]:
-    return [f"{device}=tcp://127.0.0.1:{port}" for device, port in ports.items()]
+def _links(addresses: dict[str, str]) -> list[str]:
+    return [f"{device}={address}" for device, address in addresses.items()]
 
 
 def agent_arguments(

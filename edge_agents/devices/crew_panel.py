@@ -12,11 +12,13 @@ from binascii import crc_hqx
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
-from edge_agents.device import FrameError, FrameReason, Occurrence, Reading
+from edge_agents.device import FrameError, FrameReason, Occurrence, Reading, Yields
 from edge_agents.devices._lines import LineBuffer
+from edge_agents.protocol import Stream
 from gateway.contract.envelope import Instant
 
 KIND: Final = "crew_panel"
+PROTOCOL: Final = Stream(baud=9600)
 BUTTONS: Final[dict[str, str]] = {
     "01": "accepted",
     "02": "rolling",
@@ -29,6 +31,7 @@ BUTTONS: Final[dict[str, str]] = {
     "09": "available",
     "10": "assistance",
 }
+YIELDS: Final = Yields(events=tuple(BUTTONS.values()))
 _CODES: Final = {name: code for code, name in BUTTONS.items()}
 _TIME_LIMIT: Final = 2**62
 

@@ -13,12 +13,14 @@ from typing import Any, Final
 from pynmeagps import NMEAReader, calc_checksum
 from pynmeagps.exceptions import NMEAMessageError, NMEAParseError, NMEAStreamError, NMEATypeError
 
-from edge_agents.device import FrameError, FrameReason, Numeric, Reading
+from edge_agents.device import FrameError, FrameReason, Numeric, Reading, Yields
 from edge_agents.devices._lines import LineBuffer
+from edge_agents.protocol import Stream
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import QUANTITIES
 
 KIND: Final = "gnss"
+PROTOCOL: Final = Stream(baud=9600)
 KNOT: Final = 1.852  # km/h
 MAX_HDOP: Final = 5.0
 MAX_JUMP_KMH: Final = 250.0
@@ -36,6 +38,7 @@ FIELDS: Final = (
     ("altitude", "GGA", "alt", 1.0, 2),
     ("hdop", "GGA", "HDOP", 1.0, 2),
 )
+YIELDS: Final = Yields(quantities=tuple(name for name, *_ in FIELDS))
 SIMULATOR_MODE: Final = "S"  # RMC positioning mode of a receiver in simulation: a test reading
 _USED: Final = (b"RMC,", b"GGA,")
 _HALF_DAY: Final = timedelta(hours=12)

@@ -18,12 +18,14 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
-from edge_agents.device import FrameError, FrameReason, Numeric, Occurrence, Reading, Waveform
+from edge_agents.device import FrameError, FrameReason, Numeric, Occurrence, Reading, Waveform, Yields
+from edge_agents.protocol import Stream
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import ECG_LEADS_12, QUANTITIES
 from gateway.contract.waveform import NO_SAMPLE
 
 KIND: Final = "patient_monitor"
+PROTOCOL: Final = Stream()
 SYNC: Final = b"\xa5\x5a"
 MAX_PAYLOAD: Final = 8192
 FLAG_TEST: Final = 0x01
@@ -132,6 +134,13 @@ EVENT_LAYOUT: Final[dict[int, tuple[str, Detail]]] = {
     6: ("device-alarm-off", _ALARM),
     7: ("clock-set", _STEP),  # step in us the monitor's clock was moved by
 }
+
+
+YIELDS: Final = Yields(
+    quantities=tuple(field.quantity for fields in NUMERIC_LAYOUT.values() for field in fields),
+    leads=tuple(lead for signal in SIGNAL_LAYOUT.values() for lead in signal.leads),
+    events=tuple(name for name, _ in EVENT_LAYOUT.values()),
+)
 
 
 class _NumericCodec(NamedTuple):

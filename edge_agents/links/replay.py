@@ -107,8 +107,8 @@ async def _check_exit(child: asyncio.subprocess.Process) -> None:
         raise OSError(text.rpartition("\n")[2] or f"the reader ended with code {code}")
 
 
-def open_link(address: str, clock: Clock) -> ReplayLink:
-    """The link a ``wfdb:`` address names.
+def open_link(address: str, _protocol: None, clock: Clock) -> ReplayLink:
+    """The link a ``wfdb:`` address names; a recording is no device and has no protocol.
 
     Raises:
         ValueError: no such record, or a speed that is not a number >= 0.

@@ -9,6 +9,8 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from edge_agents.ports import ByteLink, Clock
+from edge_agents.protocol import Stream
+from edge_agents.scaled_clock import machine_seconds
 from gateway.contract.envelope import Instant
 
 CHUNK: Final = 64 * 1024
@@ -26,7 +28,7 @@ class TcpLink:
 
     async def stream(self) -> AsyncGenerator[tuple[bytes, Instant], None]:
         """See edge_agents.ports.ByteLink."""
-        async with asyncio.timeout(CONNECT_SECONDS):
+        async with asyncio.timeout(machine_seconds(CONNECT_SECONDS)):
             reader, writer = await asyncio.open_connection(self._host, self._port, limit=CHUNK)
         try:
             yield b"", self._clock.now()
@@ -82,7 +84,7 @@ class TtyLink:
         termios.tcflush(handle, termios.TCIFLUSH)
 
 
-def open_link(address: str, clock: Clock) -> ByteLink:
+def open_link(address: str, protocol: Stream, clock: Clock) -> ByteLink:
     """The link an address names.
 
     Raises:
@@ -92,6 +94,6 @@ def open_link(address: str, clock: Clock) -> ByteLink:
     if parts.scheme == "tcp" and parts.hostname and parts.port:
         return TcpLink(parts.hostname, parts.port, clock)
     if address.startswith("/"):
-        baud = parse_qs(parts.query).get("baud", ["115200"])[0]
+        baud = parse_qs(parts.query).get("baud", [str(protocol.baud)])[0]
         return TtyLink(parts.path, int(baud), clock)
     raise ValueError(f"{address!r} is neither tcp://host:port nor a device path")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from itertools import count
-from typing import Final
 
 from edge_agents.device import Occurrence, Reading
 from edge_agents.devices import crew_panel
@@ -10,9 +9,7 @@ from edge_agents.devices.crew_panel import Decoder
 from firmware_sims.scenario import SECOND
 from firmware_sims.world import Timed, World
 
-__all__ = ["NAME", "Decoder", "encode", "readings"]
-
-NAME: Final = "crew"
+__all__ = ["Decoder", "encode", "readings"]
 
 
 def encode(reading: Reading, _number: int) -> bytes:

@@ -10,9 +10,8 @@ from edge_agents.devices.gnss import Decoder
 from firmware_sims.motion import Motion, metres_per_degree
 from firmware_sims.world import Timed, World
 
-__all__ = ["NAME", "Decoder", "encode", "readings"]
+__all__ = ["Decoder", "encode", "readings"]
 
-NAME: Final = "gnss"
 _WANDER: Final = 0.95  # how much of the error stays from one fix to the next
 _NOISE: Final = 0.4  # m, what is added to it (about 1.3 m in all)
 

@@ -14,9 +14,8 @@ from gateway.contract.envelope import Instant
 from gateway.contract.quantity import ECG_LEADS_12
 from gateway.contract.waveform import NO_SAMPLE
 
-__all__ = ["NAME", "Decoder", "encode", "readings"]
+__all__ = ["Decoder", "encode", "readings"]
 
-NAME: Final = "monitor"
 _CHEST: Final = ("V1", "V2", "V3", "V4", "V5", "V6")
 _AUGMENTED: Final = ("aVR", "aVL", "aVF")
 # leads that cannot be measured without an electrode: chest leads need all three limb electrodes (Wilson terminal)

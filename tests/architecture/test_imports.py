@@ -34,9 +34,10 @@ ALLOWED: dict[str, set[str]] = {
     "edge_agents": {"msgspec", "structlog"},
     "edge_agents/devices": {"msgspec"},
     "edge_agents/devices/gnss.py": {"pynmeagps"},
-    "edge_agents/links": {"msgspec", "numpy", "structlog", "wfdb"},
+    "edge_agents/links": {"bleak", "bumble", "msgspec", "numpy", "pymodbus", "structlog", "wfdb"},
     "edge_agents/mqtt.py": {"msgspec", "paho"},
     "firmware_sims": {"msgspec", "numpy"},
+    "firmware_sims/hosts": {"bumble", "msgspec", "pymodbus"},
     "firmware_sims/cli.py": {"msgspec", "typer"},
 }  # fmt: skip
 

@@ -57,6 +57,13 @@ EXPECTED: dict[str, Message] = {
     ),
     "ack-empty.json": Ack(server_time=1795312811004000, lanes=[]),
     "cmd.json": Command(id="c-0001", name="resend-hello", arguments={"lanes": ["obs"]}, expires_at=1795312900000000),
+    "cmd-device.json": Command(
+        id="c-0002", name="set-mattress-mode", arguments={"mode": "static"}, expires_at=1795312900000000,
+        device="mattress",
+    ),
+    "reply-accepted.json": Reply(
+        id="c-0002", epoch=EPOCH, accepted=True, result={"mode": "static", "pressure": 30}
+    ),
     "reply.json": Reply(id="c-0001", epoch=EPOCH, accepted=False, reason="unknown-command"),
 }  # fmt: skip
 

@@ -16,6 +16,7 @@ from edge_agents.device import Numeric, Occurrence, Reading, Waveform
 from edge_agents.links import open_link
 from edge_agents.links.replay import ReplayLink
 from edge_agents.links.serial_stream import TcpLink, TtyLink
+from edge_agents.protocol import Stream
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import ECG_LEADS_12
 from gateway.contract.waveform import NO_SAMPLE
@@ -31,7 +32,7 @@ class TestBytes:
 
         server = await asyncio.start_server(device, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        link = open_link(f"tcp://127.0.0.1:{port}", SystemClock()).link
+        link = open_link(f"tcp://127.0.0.1:{port}", Stream(), SystemClock())
         assert isinstance(link, TcpLink)
         chunks = [data async for data, _ in link.stream()]
         assert chunks == [b"", b"hello"]
@@ -43,7 +44,7 @@ class TestBytes:
     async def test_a_serial_port_gives_every_byte_unchanged(self) -> None:
         master, slave = pty.openpty()
         try:
-            link = open_link(f"{os.ttyname(slave)}?baud=9600", SystemClock()).link
+            link = open_link(f"{os.ttyname(slave)}?baud=9600", Stream(), SystemClock())
             assert isinstance(link, TtyLink)
             every_byte = bytes(range(256))
             got = b""
@@ -64,7 +65,7 @@ class TestBytes:
     )
     def test_addresses_that_name_nothing_are_refused(self, address: str) -> None:
         with pytest.raises(ConfigError):
-            open_link(address, SystemClock())
+            open_link(address, Stream(), SystemClock())
 
 
 class Frozen:
@@ -78,7 +79,7 @@ class Frozen:
 
 
 async def play(path: Path, options: str = "speed=0") -> list[Reading]:
-    link = open_link(f"wfdb:{path}?{options}", Frozen()).link
+    link = open_link(f"wfdb:{path}?{options}", None, Frozen())
     assert isinstance(link, ReplayLink)
     return [reading async for reading in link.readings()]
 
@@ -148,7 +149,7 @@ class TestRecordings:
         assert loop.time() - started >= 0.98
 
     async def test_a_loop_goes_on_without_a_seam(self, recordings: Path) -> None:
-        link = open_link(f"wfdb:{recordings}/ecg-12lead/E07501.hea?speed=0&loop=1", Frozen()).link
+        link = open_link(f"wfdb:{recordings}/ecg-12lead/E07501.hea?speed=0&loop=1", None, Frozen())
         assert isinstance(link, ReplayLink)
         readings: list[Reading] = []
         async with aclosing(link.readings()) as stream:

@@ -47,7 +47,7 @@ async def test_a_puback_frees_nothing_only_the_ack_deletes(tmp_path: Path, broke
         gateway.ack()
         await side.until_empty()
     assert max(gateway.seen.values()) == 1
-    assert gateway.hellos[-1].presence is Presence.OFFLINE, "a clean end says goodbye"
+    await gateway.until(lambda: gateway.hellos[-1].presence is Presence.OFFLINE)  # a clean end says goodbye
 
 
 async def test_missing_records_are_sent_again_and_gone_ones_declared_at_once(

@@ -57,6 +57,10 @@ def ledger(folder: Path, unit: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / f"{unit}.jsonl").read_text().splitlines()]
 
 
+def port_of(address: str) -> int:
+    return int(address.rpartition(":")[2])
+
+
 async def drink(port: int) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     stream = await reader.read(-1)
@@ -67,11 +71,11 @@ async def drink(port: int) -> bytes:
 async def play(folder: Path, scenario: str, seconds: int, *units: str, seed: int = 1) -> dict[str, dict[str, bytes]]:
     """Streams by unit and device, at speed 0."""
     fleet = Fleet([Spec(unit, load(scenario), seed) for unit in units], folder, 0.0, START)
-    ports = await fleet.listen("127.0.0.1", 0)
+    addresses = await fleet.listen(0)
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         readers = {
-            unit: {device: group.create_task(drink(port)) for device, port in devices.items()}
-            for unit, devices in ports.items()
+            unit: {device: group.create_task(drink(port_of(address))) for device, address in devices.items()}
+            for unit, devices in addresses.items()
         }
         group.create_task(fleet.run(seconds * 1_000_000))
     return {unit: {device: task.result() for device, task in tasks.items()} for unit, tasks in readers.items()}
@@ -122,7 +126,7 @@ async def test_rates_contiguity_and_lead_off(tmp_path: Path) -> None:
 
 async def test_goes_on_when_nobody_listens_and_says_so(tmp_path: Path) -> None:
     fleet = Fleet([Spec("amb-001", load("ambulance-stable"), 1)], tmp_path, 100.0, START)
-    await fleet.listen("127.0.0.1", 0)
+    await fleet.listen(0)
     async with asyncio.timeout(30):
         await fleet.run(5_000_000)
     lines = ledger(tmp_path, "amb-001")
@@ -132,7 +136,7 @@ async def test_goes_on_when_nobody_listens_and_says_so(tmp_path: Path) -> None:
 
 async def test_a_reader_that_does_not_read_loses_readings_and_stops_nothing(tmp_path: Path) -> None:
     fleet = Fleet([Spec("amb-001", load("ambulance-stable"), 1)], tmp_path, 1000.0, START)
-    port = (await fleet.listen("127.0.0.1", 0))["amb-001"]["monitor"]
+    port = port_of((await fleet.listen(0))["amb-001"]["monitor"])
     with socket.socket() as stuck:
         stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         stuck.setblocking(False)
@@ -160,7 +164,8 @@ def test_a_terminated_simulator_leaves_a_complete_ledger(tmp_path: Path) -> None
         assert process.stdout is not None
         announced = json.loads(process.stdout.readline())
         assert json.loads(port_file.read_text()) == announced
-        with socket.create_connection(("127.0.0.1", announced["listening"]["amb-001"]["monitor"]), 10) as link:
+        port = port_of(announced["listening"]["amb-001"]["monitor"])
+        with socket.create_connection(("127.0.0.1", port), 10) as link:
             stream = link.recv(2000)
             process.send_signal(signal.SIGTERM)
             while more := link.recv(65536):

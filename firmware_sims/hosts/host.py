@@ -1,0 +1,74 @@
+"""What plays a simulated device on the wire."""
+
+import importlib
+from types import ModuleType
+from typing import Any, Final, NamedTuple, Protocol, cast
+
+from edge_agents.device import DeviceKind, Reading
+from edge_agents.protocol import Advert, Gatt, Modbus, Stream
+from firmware_sims.ledger import Ledger
+from firmware_sims.pace import Pace
+from firmware_sims.world import DeviceSim, World
+
+MODULES: Final[dict[type, str]] = {
+    Stream: "stream",
+    Modbus: "modbus_server",
+    Gatt: "gatt_peripheral",
+    Advert: "advertiser",
+}
+
+
+class Cast(NamedTuple):
+    """One simulated device of a unit: who plays it, and what its profile calls it."""
+
+    name: str
+    kind: str
+    world: World  # its own
+    sim: DeviceSim
+    device: DeviceKind
+
+
+class Stage(NamedTuple):
+    """What the hosts of a unit share."""
+
+    listen_host: str
+    ledger: Ledger
+    pace: Pace
+    air: dict[str, Any]  # the unit's virtual radio and whatever else its hosts share
+
+
+class Host(Protocol):
+    """A device on the wire, from `listen` to `close`."""
+
+    name: str
+    address: str  # once listening: as ``lastmile agent --link`` takes it
+
+    async def listen(self, port: int) -> None:
+        """Comes up; ``port`` 0 takes a free one. Raises OSError when it is taken."""
+        ...
+
+    async def hand(self, reading: Reading) -> None:
+        """The device has measured something, now."""
+        ...
+
+    async def close(self) -> None:
+        """Goes away in good order; then its part of the ledger is complete."""
+        ...
+
+
+def make_cast(name: str, kind: str, world: World) -> Cast:
+    """The modules of a device kind.
+
+    Raises:
+        ModuleNotFoundError: nothing simulates this kind.
+    """
+    sim = cast("DeviceSim", importlib.import_module(f"firmware_sims.devices.{kind}"))
+    device = cast("DeviceKind", importlib.import_module(f"edge_agents.devices.{kind}"))
+    return Cast(name, kind, world._replace(device=name, state={}), sim, device)
+
+
+def make_host(role: Cast, stage: Stage) -> Host:
+    """The host that speaks the device's protocol: each module of hosts has a class ``Host`` of this form."""
+    module: ModuleType = importlib.import_module(f"firmware_sims.hosts.{MODULES[type(role.device.PROTOCOL)]}")
+    host: Host = module.Host(role, stage)
+    return host

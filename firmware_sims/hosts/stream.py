@@ -1,0 +1,107 @@
+"""A device on a byte stream: a TCP server that sends its frames to every reader, as a serial line would.
+
+::
+
+    reading -> encode -> (decode own bytes -> ledger) -> every connected reader
+"""
+
+import asyncio
+import contextlib
+from typing import Final
+
+from edge_agents.device import FrameError, Reading
+from firmware_sims.hosts.host import Cast, Stage
+from firmware_sims.ledger import LinkLine, line_of
+
+MAX_UNSENT: Final = 256 * 1024  # bytes a reader may lag behind; beyond it readings are lost on its line, like on a UART
+LAST_WORDS: Final = 1.0  # s for a reader to take what is buffered when the simulator ends
+
+
+class Host:
+    """One device: its listener and whoever reads it."""
+
+    def __init__(self, role: Cast, stage: Stage) -> None:
+        self.name = role.name
+        self.address = ""
+        self._sim = role.sim
+        self._listen_host = stage.listen_host
+        self._decoder = role.sim.Decoder()
+        self._ledger = stage.ledger
+        self._pace = stage.pace
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._readers: set[asyncio.Task[None]] = set()  # one per connection
+        self._read = asyncio.Event()  # set while somebody is connected
+        self._frames = 0
+        self._server: asyncio.Server | None = None
+
+    async def listen(self, port: int) -> None:
+        """Opens the port; 0 takes a free one. Raises OSError when it is taken."""
+        self._server = await asyncio.start_server(self._serve, self._listen_host, port)
+        host, bound = self._server.sockets[0].getsockname()[:2]
+        self.address = f"tcp://{host}:{bound}"
+
+    async def close(self) -> None:
+        """Closes the port and, after what is buffered was sent or a second has gone, the connections."""
+        if self._server is not None:
+            self._server.close()
+        for writer in list(self._writers):
+            self._gone(writer)
+            try:
+                await asyncio.wait_for(writer.wait_closed(), LAST_WORDS)
+            except (TimeoutError, ConnectionError):
+                writer.transport.abort()  # a reader that does not read
+        if self._readers:
+            await asyncio.wait(self._readers)  # they end because their connections have ended
+
+    async def hand(self, reading: Reading) -> None:
+        """Sends a reading to every reader and notes it in the ledger. At speed 0 waits until it is taken."""
+        frame = self._sim.encode(reading, self._frames)
+        self._frames += 1
+        if not self._pace.speed:
+            await self._read.wait()
+        taken = [writer for writer in self._writers if self._send(writer, frame)]
+        for item in self._decoder.feed(frame, reading.observed_at):
+            if not isinstance(item, FrameError):  # a receiver without a fix says so, and that is no reading
+                self._ledger.add(line_of(self.name, item, unread=not taken))
+        if not self._pace.speed:
+            for writer in taken:
+                await _drain(writer)
+
+    def _send(self, writer: asyncio.StreamWriter, frame: bytes) -> bool:
+        if writer.is_closing():
+            return False
+        if self._pace.speed and writer.transport.get_write_buffer_size() > MAX_UNSENT:
+            return False
+        writer.write(frame)
+        return True
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Lives as long as one connection; what the reader sends is ignored."""
+        if (task := asyncio.current_task()) is not None:
+            self._readers.add(task)
+            task.add_done_callback(self._readers.discard)
+        self._writers.add(writer)
+        self._read.set()
+        self._ledger.add(LinkLine(device=self.name, state="up", at=self._pace.now()))
+        try:
+            while await reader.read(4096):
+                pass
+        except ConnectionError:
+            pass  # the same to a device as an orderly end: the line below records it
+        finally:
+            self._gone(writer)
+
+    def _gone(self, writer: asyncio.StreamWriter) -> None:
+        """Notes the end of a connection, once."""
+        if writer not in self._writers:
+            return
+        self._writers.discard(writer)
+        if not self._writers:
+            self._read.clear()
+        self._ledger.add(LinkLine(device=self.name, state="down", at=self._pace.now()))
+        writer.close()
+
+
+async def _drain(writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):  # the reader went; its own task records that
+        await writer.drain()
