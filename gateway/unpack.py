@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from gateway.contract.envelope import Lane
+from gateway.contract.refusal import Refusal, decode_refusal, decode_refused_record
 from gateway.contract.topic import UPLINK, Channel, TopicError, UnitAddress, parse_topic
 from gateway.contract.wire import Uplink, WireError, WireReason, decode, decode_envelope
 from gateway.ports import LogMessage
@@ -60,6 +61,8 @@ class Unpacker:
         route = self._routes.get(log.subject)
         if route is None:
             if log.subject.startswith(DENIED):
+                if (refusal := decode_refusal(log.payload)) is not None:
+                    return Refused(_as_it_came(log, refusal), refusal.reason, refusal.detail)
                 return Refused(log, "denied-by-broker", log.payload.decode(errors="replace"))
             try:
                 route = self._learn(log.subject)
@@ -83,4 +86,12 @@ class Unpacker:
         envelope = decode_envelope(route.channel, log.payload)
         if envelope is None:
             return Refused(log, error.reason, error.detail, route)
+        if (refusal := decode_refused_record(route.channel, log.payload)) is not None:
+            kept = _as_it_came(log, refusal)
+            return Refused(kept, refusal.reason, refusal.detail, route, envelope.epoch, envelope.seq)
         return Refused(log, error.reason, error.detail, route, envelope.epoch, envelope.seq)
+
+
+def _as_it_came(log: LogMessage, refusal: Refusal) -> LogMessage:
+    """What a bridge refused, with the bytes its foreign broker delivered."""
+    return msgspec.structs.replace(log, payload=refusal.payload)

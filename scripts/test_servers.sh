@@ -10,6 +10,7 @@ need() { # need PROGRAM-OR-FILE PACKAGE
 need /usr/sbin/mosquitto mosquitto
 need mosquitto_sub mosquitto-clients
 need chromium chromium
+need openssl openssl
 need /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc fonts-noto-cjk
 [ -n "$missing" ] || exit 0
 

@@ -19,6 +19,7 @@ SERVERS = {
     "mosquitto": ("/usr/sbin/mosquitto", "mosquitto"),
     "mosquitto_sub": ("mosquitto_sub", "mosquitto-clients"),
     "chromium": ("chromium", "chromium"),
+    "openssl": ("openssl", "openssl"),
 }
 
 
