@@ -52,6 +52,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
         def open_it(
             url: str,
             *,
+            path: str = "/",
             user: str | None = "demo",
             size: tuple[int, int] = DESK,
             language: str = "zh",
@@ -66,7 +67,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
             page = context.new_page()
             page.on("pageerror", lambda error: errors.append(str(error)))
             page.on("request", lambda request: foreign(request.url, url))
-            page.goto(url)
+            page.goto(url + path)
             if user is not None:
                 sign_in(page, user)
             return page

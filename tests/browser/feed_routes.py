@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import FileResponse, JSONResponse
 
+from tests.browser.ward_world import command
 from tests.browser.world import now_us
 
 if TYPE_CHECKING:
@@ -122,6 +123,32 @@ def _data_routes(app: FastAPI, world: "FeedServer") -> None:
         first, to, step = int(query["from"]), int(query["to"]), int(query["step"])
         points = world.units[unit].trend(query["quantity"], first, to, step)
         return {"quantity": query["quantity"], "unit": "", "step": step, "points": points}
+
+    @app.get("/api/v1/devices")
+    def devices() -> dict[str, Any]:
+        return {"items": world.devices, "next": None}
+
+    @app.get("/api/v1/units/{unit}/sessions")
+    def sessions(unit: str) -> dict[str, Any]:
+        return {"items": world.sittings.get(unit, []), "next": None}
+
+    @app.get("/api/v1/units/{unit}/events")
+    def events(unit: str) -> dict[str, Any]:
+        return {"items": world.happened.get(unit, []), "next": None}
+
+    @app.get("/api/v1/units/{unit}/commands")
+    def commands(unit: str) -> dict[str, Any]:
+        return {"items": [], "next": None}
+
+    @app.post("/api/v1/units/{unit}/commands")
+    async def request(unit: str, request: Request) -> Response:
+        if world.refuse is not None:
+            return problem(*world.refuse)
+        body = await request.json()
+        world.commanded.append(body)
+        taken = command(unit, "requested", by=_who(world, request.cookies) or "", arguments=body["arguments"])
+        world.notify({"type": "command", "command": taken})
+        return JSONResponse(taken, 202)
 
     @app.get("/{path:path}")
     def page(path: str) -> Response:

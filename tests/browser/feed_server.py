@@ -53,6 +53,10 @@ class FeedServer:
         self.silent_waves: set[str] = set()
         self.hold_waves = False  # waveforms wait, and come all at once afterwards
         self.refuse: tuple[int, str, str] | None = None  # status, reason, detail of the next acknowledgements
+        self.devices: list[dict[str, Any]] = []  # as GET /devices lists them
+        self.sittings: dict[str, list[dict[str, Any]]] = {}
+        self.happened: dict[str, list[dict[str, Any]]] = {}  # events from before the page was opened
+        self.commanded: list[dict[str, Any]] = []  # bodies of commands that were taken
         self.subscriptions: list[dict[str, Any]] = []
         self.acknowledged: list[tuple[str, str]] = []
         self.sessions: dict[str, str] = {}

@@ -95,6 +95,8 @@ def _unit(i: int, at: int) -> Unit:
         "link": "online",
         "link_mode": "full",
         "hello_at": at,
+        "firmware": "lastmile 0.1.0",
+        "battery": None,
         "clock": {"quality": "good", "offset": 1200, "error": 800},
         "outbox_records": 0,
         "gaps_open": 0,

@@ -2,9 +2,11 @@ import { page } from "./router";
 import { session } from "./state/store";
 import { AlertList } from "./ui/alerts";
 import { Board } from "./ui/board";
+import { Fleet } from "./ui/fleet";
 import { Footer, LinkBar, SoundBanner, TopBar } from "./ui/frame";
 import { Login, NewPassword } from "./ui/login";
 import { UnitView } from "./ui/unit";
+import { Ward } from "./ui/ward";
 import { t } from "./text/text";
 
 function Page() {
@@ -12,6 +14,10 @@ function Page() {
   switch (shown.at) {
     case "board":
       return <Board />;
+    case "ward":
+      return <Ward />;
+    case "fleet":
+      return <Fleet />;
     case "alerts":
       return <AlertList />;
     case "unit":

@@ -2,13 +2,18 @@
 import { computed, signal } from "@preact/signals";
 
 const path = signal(location.pathname);
-window.addEventListener("popstate", () => (path.value = location.pathname));
+/** What the address asks for behind "?": filters of the fleet page. */
+export const query = signal(new URLSearchParams(location.search));
+window.addEventListener("popstate", () => {
+  path.value = location.pathname;
+  query.value = new URLSearchParams(location.search);
+});
 
-export type Page = { at: "board" } | { at: "alerts" } | { at: "unit"; unit: string };
+export type Page = { at: "board" | "ward" | "fleet" | "alerts" } | { at: "unit"; unit: string };
 
 export function pageOf(pathname: string): Page {
   const [first, second] = pathname.split("/").filter(Boolean);
-  if (first === "alerts") return { at: "alerts" };
+  if (first === "alerts" || first === "ward" || first === "fleet") return { at: first };
   if (first === "units" && second) return { at: "unit", unit: decodeURIComponent(second) };
   return { at: "board" };
 }
@@ -20,6 +25,16 @@ export function go(to: string): void {
   if (to === path.peek()) return;
   history.pushState(null, "", to);
   path.value = to;
+  query.value = new URLSearchParams();
+}
+
+/** Changes one filter of the address in place; "" takes it out. */
+export function filter(name: string, value: string): void {
+  const next = new URLSearchParams(query.peek());
+  if (value) next.set(name, value);
+  else next.delete(name);
+  query.value = next;
+  history.replaceState(null, "", next.size ? `?${next}` : location.pathname);
 }
 
 /** For links: follows them in the page unless the person asked for a new tab. */

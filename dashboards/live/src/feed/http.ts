@@ -1,5 +1,5 @@
 /** Requests to /api/v1. Refusals are RFC 9457 problems; no answer at all is a Refusal of status 0. */
-import type { About, Alert, Session } from "./types";
+import type { About, Alert, Command, Device, Session, Sitting, UnitEvent } from "./types";
 
 export class Refusal extends Error {
   constructor(
@@ -62,3 +62,42 @@ export interface Series {
 }
 export const getSeries = (unit: string, quantity: string, from: number, to: number, step: number): Promise<Series> =>
   json("GET", `/units/${encodeURIComponent(unit)}/series?quantity=${quantity}&from=${from}&to=${to}&step=${step}`);
+
+interface Page<T> {
+  items: T[];
+  next: string | null;
+}
+
+/** All rows of a list, page by page. */
+async function all<T>(path: string): Promise<T[]> {
+  const rows: T[] = [];
+  for (let cursor: string | null = ""; cursor !== null;) {
+    const page: Page<T> = await json("GET", `${path}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+    rows.push(...page.items);
+    cursor = page.next ?? null;
+  }
+  return rows;
+}
+
+const unitPath = (unit: string): string => `/units/${encodeURIComponent(unit)}`;
+
+export const getDevices = (): Promise<Device[]> => all("/devices?limit=500");
+export const getSessions = async (unit: string, limit: number): Promise<Sitting[]> =>
+  (await json<Page<Sitting>>("GET", `${unitPath(unit)}/sessions?limit=${limit}`)).items;
+/** Events of these names, oldest first. */
+export const getEvents = async (unit: string, names: readonly string[], from: number, to: number) =>
+  (
+    await json<Page<Omit<UnitEvent, "unit" | "type" | "id">>>(
+      "GET",
+      `${unitPath(unit)}/events?from=${from}&to=${to}${names.map((name) => `&name=${name}`).join("")}`,
+    )
+  ).items;
+export const getCommands = async (unit: string): Promise<Command[]> =>
+  (await json<Page<Command>>("GET", `${unitPath(unit)}/commands?limit=5`)).items;
+export const command = (
+  unit: string,
+  device: string,
+  name: string,
+  args: Record<string, unknown>,
+  reason: string,
+): Promise<Command> => json("POST", `${unitPath(unit)}/commands`, { device, name, arguments: args, reason });

@@ -32,6 +32,8 @@ export interface UnitState {
   link: "online" | "offline" | "never";
   link_mode: "full" | "weak";
   hello_at: number | null;
+  firmware: string; // "" = not said
+  battery: number | null; // of the unit itself, %
   clock: { quality: "good" | "corrected" | "untrusted"; offset: number | null; error: number | null };
   outbox_records: number | null; // null while the unit is offline: nobody knows
   gaps_open: number;
@@ -87,11 +89,51 @@ export interface UnitEvent {
   name: string;
   details: Record<string, unknown>;
 }
+export type CommandState = "requested" | "sent" | "accepted" | "refused" | "expired" | "unanswered";
+export interface Command {
+  id: string;
+  unit: string;
+  device: string;
+  name: string;
+  arguments: Record<string, unknown>;
+  requested_by: string;
+  requested_at: number;
+  state: CommandState;
+  ended_at: number | null;
+  refusal: string | null;
+  result: Record<string, unknown> | null;
+}
+export interface Device {
+  unit: string;
+  id: string;
+  kind: string | null;
+  serial: string | null;
+  calibration_due: string | null; // a date
+  age: number | null; // us since its newest value came
+  battery: number | null; // %
+  service: { mode: string; expires_at: number } | null;
+}
+export interface Measured {
+  device: string;
+  quantity: string;
+  unit: string;
+  value: number;
+  at: number;
+}
+export interface Sitting {
+  id: number;
+  subject: string;
+  start_at: number;
+  end_at: number | null; // null = it is on
+  voided_at: number | null;
+  measured: Measured[];
+}
 export type Message =
   | Snapshot
   | Observations
   | UnitEvent
   | { type: "alert"; id: number; alert: Alert }
+  | { type: "command"; id: number; command: Command }
   | { type: "unit"; id: number; unit: UnitState }
   | { type: "dropped"; unit: string; frames: number }
   | { type: "tick"; now: number; lag_us: number };

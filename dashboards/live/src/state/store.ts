@@ -1,7 +1,7 @@
 /** Everything the page knows, as signals; messages of the feed are folded in here and nowhere else. */
 import { batch, computed, signal, type Signal } from "@preact/signals";
 import { parseFrame } from "../feed/frame";
-import type { About, Alert, Message, Session, UnitEvent, UnitState } from "../feed/types";
+import type { About, Alert, Command, Message, Session, UnitEvent, UnitState } from "../feed/types";
 import { pushFrame } from "../signal/streams";
 import { localSeconds, localUs } from "../time";
 import { withLatest, withObservations } from "./merge";
@@ -9,6 +9,11 @@ import { linkState, type Hearing } from "./staleness";
 import { compareAlerts, isOpen } from "./urgency";
 
 const RECENT_EVENTS = 50;
+const RECENT_COMMANDS = 100;
+/** Events that tell how a device stands: the newest of each is kept for every unit. */
+export const STATES = ["bed-state", "bed-exit", "bed-return", "mattress-state", "concentrator-state"] as const;
+/** Events that come all the time; no screen lists them. */
+const CHATTER: ReadonlySet<string> = new Set(["pressure-map", "beacon-sightings", "beacon-telemetry"]);
 const OFFSET_MEMORY = 30; // ticks over which the quickest one sets our idea of the gateway's clock
 
 export const session = signal<Session | null | undefined>(undefined); // undefined = not asked yet
@@ -16,6 +21,9 @@ export const about = signal<About | null>(null);
 export const unitIds = signal<readonly string[]>([]);
 export const alerts = signal<ReadonlyMap<string, Alert>>(new Map());
 export const events = signal<readonly UnitEvent[]>([]);
+/** The newest event of each name in STATES, by unit/name. */
+export const states = signal<ReadonlyMap<string, UnitEvent>>(new Map());
+export const commands = signal<ReadonlyMap<string, Command>>(new Map());
 export const droppedFrames = signal<ReadonlyMap<string, number>>(new Map());
 export const badFrames = signal(0);
 export const received = signal(false); // a snapshot has come
@@ -63,6 +71,28 @@ export function mergeAlert(alert: Alert): void {
   const known = alerts.peek().get(key);
   if (known && known.updated_at > alert.updated_at) return; // an older word about the same alert
   alerts.value = new Map(alerts.peek()).set(key, alert);
+}
+
+const isState = (name: string): boolean => (STATES as readonly string[]).includes(name);
+
+/** Remembers how a device stands, unless something newer is known. */
+export function keepState(event: UnitEvent): void {
+  if (!isState(event.name)) return;
+  const key = `${event.unit}/${event.name}`;
+  const known = states.peek().get(key);
+  if (!known || known.at <= event.at) states.value = new Map(states.peek()).set(key, event);
+}
+
+const ENDED: ReadonlySet<string> = new Set(["accepted", "refused", "expired", "unanswered"]);
+const ORDER = ["requested", "sent"];
+
+export function mergeCommand(command: Command): void {
+  const known = commands.peek().get(command.id);
+  if (known && (ENDED.has(known.state) || ORDER.indexOf(known.state) > ORDER.indexOf(command.state))) {
+    if (!ENDED.has(command.state) || ENDED.has(known.state)) return; // an older word about the same command
+  }
+  const rest = [...commands.peek()].filter(([id]) => id !== command.id).slice(1 - RECENT_COMMANDS);
+  commands.value = new Map([...rest, [command.id, command]]);
 }
 
 function snapshot(message: Message & { type: "snapshot" }): void {
@@ -117,8 +147,11 @@ export function fold(message: Message): void {
     case "alert":
       return mergeAlert(message.alert);
     case "event":
-      events.value = [...events.peek().slice(1 - RECENT_EVENTS), message];
+      keepState(message);
+      if (!CHATTER.has(message.name)) events.value = [...events.peek().slice(1 - RECENT_EVENTS), message];
       return;
+    case "command":
+      return mergeCommand(message.command);
     case "dropped": {
       const lost = (droppedFrames.peek().get(message.unit) ?? 0) + message.frames;
       droppedFrames.value = new Map(droppedFrames.peek()).set(message.unit, lost);
@@ -147,6 +180,8 @@ export function forget(): void {
     unitIds.value = [];
     alerts.value = new Map();
     events.value = [];
+    states.value = new Map();
+    commands.value = new Map();
     received.value = false;
     heardAt = null;
     hearing.value = { heardAt: null, open: false, latency: 0, behind: 0, offset: 0 };

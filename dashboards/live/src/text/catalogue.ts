@@ -1,7 +1,12 @@
+import { CONDITION_WORDS } from "./condition_words";
+import { DEVICE_WORDS } from "./device_words";
+
 /** Every text of the page: [Chinese, English]. `{name}` is filled in. A row without both languages does not compile. */
 type Row = readonly [zh: string, en: string];
 
 export const CATALOGUE = {
+  ...DEVICE_WORDS,
+  ...CONDITION_WORDS,
   // frame
   "app.name": ["末端网关 Lastmile", "Lastmile"],
   "app.footer": ["决策支持：仅作辅助，不作诊断", "Decision support: assists, does not diagnose"],

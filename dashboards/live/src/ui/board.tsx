@@ -25,7 +25,7 @@ const wanted = computed(() =>
   unitIds.value
     .flatMap((id): Ranked[] => {
       const state = unit(id);
-      return state ? [{ unit: state, alerts: alertsByUnit.value.get(id) ?? [] }] : [];
+      return state?.kind === "ambulance" ? [{ unit: state, alerts: alertsByUnit.value.get(id) ?? [] }] : [];
     })
     .sort(compareUnits)
     .map((item) => item.unit.id),

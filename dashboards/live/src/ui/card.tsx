@@ -52,7 +52,7 @@ function Vitals(props: { unit: UnitState }) {
 }
 
 /** The one sentence about the unit's link that matters most; "" when all is well. */
-function linkNote(unit: UnitState, at: number): string {
+export function linkNote(unit: UnitState, at: number): string {
   if (unit.link === "never") return t("card.never");
   if (unit.link === "offline")
     return t("card.offline", { time: unit.hello_at === null ? "" : clockTime(unit.hello_at) });

@@ -1,6 +1,6 @@
 /** What surrounds every page: top bar, link bar, sound banner, footer. */
 import type { Priority } from "../feed/types";
-import { follow, page } from "../router";
+import { follow, page, type Page } from "../router";
 import { allowSound, burstsPlayed, soundAllowed } from "../sound/player";
 import { signOut } from "../state/actions";
 import { language, soundWanted, theme } from "../state/prefs";
@@ -91,6 +91,8 @@ export function TopBar() {
       <strong class="brand">{t("app.name")}</strong>
       <nav aria-label={t("top.menu")}>
         <Tab href="/" here={at === "board" || at === "unit"} text="tab.board" />
+        <Tab href="/ward" here={at === "ward"} text="tab.ward" />
+        <Tab href="/fleet" here={at === "fleet"} text="tab.fleet" />
         <Tab href="/alerts" here={at === "alerts"} text="tab.alerts" />
       </nav>
       <span class={`link-dot ${link.value.is}`}>{t(`link.short.${link.value.is}`)}</span>
@@ -158,8 +160,10 @@ export function SoundBanner() {
   );
 }
 
-const KEYS: Record<"board" | "alerts" | "unit", readonly (readonly [string, TextKey])[]> = {
+const KEYS: Record<Page["at"], readonly (readonly [string, TextKey])[]> = {
   board: [["A", "key.ack"], ["N", "key.next"], ["Enter", "key.open"]],
+  ward: [["A", "key.ack"], ["N", "key.next"], ["Enter", "key.open"]],
+  fleet: [["/", "key.search"], ["Esc", "key.back"]],
   alerts: [["A", "key.ack"], ["N", "key.next"], ["Esc", "key.back"]],
   unit: [
     ["A", "key.ack"], ["N", "key.next"], ["F", "key.freeze"], ["L", "key.layout"], ["S", "key.speed"],

@@ -50,6 +50,28 @@ export const Exit = () => (
   </Icon>
 );
 
+const BED = "M2 5v11M2 13h16v3M18 13v-2a2 2 0 0 0-2-2H8";
+export const BedTaken = () => (
+  <Icon size={28}>
+    <path d={BED} {...STROKE} />
+    <circle cx="5" cy="9.5" r="1.8" fill="currentColor" />
+    <path d="M7.5 9h8.5a2 2 0 0 1 2 2v2H7.5z" fill="currentColor" />
+  </Icon>
+);
+export const BedEmpty = () => (
+  <Icon size={28}>
+    <path d="M2 5v11M2 13h16v3" {...STROKE} />
+  </Icon>
+);
+export const BedUnknown = () => (
+  <Icon size={28}>
+    <path d="M2 5v11M2 13h16v3" {...STROKE} stroke-dasharray="2 2.5" />
+    <text x="10" y="10" text-anchor="middle" font-size="9" fill="currentColor">
+      ?
+    </text>
+  </Icon>
+);
+
 const SHAPES: Record<Priority, string> = {
   high: "M10 1.5L19 18H1z", // triangle
   medium: "M10 1L19 10L10 19L1 10z", // diamond

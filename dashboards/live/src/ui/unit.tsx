@@ -18,6 +18,7 @@ import { Person, Provenance } from "./marks";
 import { newestAt } from "./reading";
 import { Strip } from "./strip";
 import { Timeline } from "./timeline";
+import { DeviceValues } from "./values";
 import { Vitals } from "./vitals";
 
 const pick =
@@ -63,11 +64,19 @@ function Facts(props: { unit: UnitState }) {
   );
 }
 
+/** The page a unit's own page goes back to. */
+const homeOf = (kind: string | undefined): string =>
+  kind === undefined || kind === "ambulance"
+    ? "/"
+    : kind === "homecare-bed" || kind === "health-kiosk"
+      ? "/ward"
+      : "/fleet";
+
 function Head(props: { unit: UnitState }) {
   const { unit } = props;
   return (
     <header class="unit-head">
-      <a class="back" href="/" onClick={follow} aria-label={t("unit.back")}>
+      <a class="back" href={homeOf(unit.kind)} onClick={follow} aria-label={t("unit.back")}>
         <Back /> <kbd>Esc</kbd>
       </a>
       <div class="unit-name">
@@ -97,10 +106,38 @@ function useAlertKeys(id: string) {
     Escape: () => {
       if (asking.value !== null) asking.value = null;
       else if (armed.value !== null) armed.value = null;
-      else go("/");
+      else go(homeOf(unitOf(id)?.kind));
     },
   });
   return { mine, target };
+}
+
+/** The signals of an ambulance: ECG, pleth, respiration. */
+function Signals(props: { unit: string }) {
+  const { unit } = props;
+  return (
+    <>
+      <Ecg unit={unit} key={unit} />
+      <Strip
+        unit={unit}
+        choose={choosePleth}
+        color="--pleth"
+        label={t("ecg.pleth")}
+        missing={t("vital.never")}
+        lost={t("pleth.lost")}
+      />
+      {findStream(unit, (lead) => lead === "resp", localSeconds()) && (
+        <Strip
+          unit={unit}
+          choose={chooseResp}
+          color="--resp"
+          label={t("ecg.resp")}
+          missing={t("vital.never")}
+          lost={t("resp.lost")}
+        />
+      )}
+    </>
+  );
 }
 
 export function UnitView(props: { id: string }) {
@@ -119,29 +156,9 @@ export function UnitView(props: { id: string }) {
   return (
     <main class="unit-view" data-unit={unit.id}>
       <Head unit={unit} />
-      <div class="signals">
-        <Ecg unit={unit.id} key={unit.id} />
-        <Strip
-          unit={unit.id}
-          choose={choosePleth}
-          color="--pleth"
-          label={t("ecg.pleth")}
-          missing={t("vital.never")}
-          lost={t("pleth.lost")}
-        />
-        {findStream(unit.id, (lead) => lead === "resp", localSeconds()) && (
-          <Strip
-            unit={unit.id}
-            choose={chooseResp}
-            color="--resp"
-            label={t("ecg.resp")}
-            missing={t("vital.never")}
-            lost={t("resp.lost")}
-          />
-        )}
-      </div>
+      <div class="signals">{unit.kind === "ambulance" ? <Signals unit={unit.id} /> : <DeviceValues unit={unit} />}</div>
       <div class="side">
-        <Vitals unit={unit} />
+        {unit.kind === "ambulance" && <Vitals unit={unit} />}
         <section class="unit-alerts" aria-label={t("unit.alerts")}>
           <h2>
             {t("unit.alerts")} <span class="quiet">{mine.length}</span>

@@ -1,0 +1,187 @@
+"""The ward page: beds and kiosks as they stand, and commands that are done only when the bed says so."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Open, Serve
+from tests.browser.feed_server import FeedServer
+from tests.browser.ward_world import bed, bed_state, command, happened, sitting, station
+from tests.browser.world import MINUTE, alert, now_us
+
+pytestmark = pytest.mark.server("chromium")
+
+
+def world(beds: int = 3, *, kiosks: int = 1) -> FeedServer:
+    """A ward, and one ambulance that does not belong there."""
+    made = FeedServer(1)
+    for number in range(1, beds + 1):
+        made.units[f"bed-{number:03d}"] = bed(number)
+    for number in range(1, kiosks + 1):
+        kiosk = station("health-kiosk", number, {})
+        made.units[kiosk.id] = kiosk
+    return made
+
+
+def tile(page: Page, unit: str) -> Locator:
+    return page.locator(f".tile[data-unit={unit}]")
+
+
+def open_form(page: Page, unit: str, reason: str = "turned to the left side") -> Locator:
+    """Chooses another mode for the unit's mattress and says why; the next press of the primary button confirms."""
+    tile(page, unit).locator(".set-mattress").click()
+    form = tile(page, unit).locator("form.order")
+    form.locator("select").select_option("static")
+    form.locator("input").fill(reason)
+    form.locator("button.primary").click()
+    return form
+
+
+def test_a_ward_shows_its_beds_and_kiosks_and_no_ambulances(serve: Serve, open_page: Open) -> None:
+    page = open_page(serve(world()), path="/ward")
+    expect(page.locator(".tile")).to_have_count(4)
+    expect(tile(page, "bed-001")).to_contain_text("王建国")
+    expect(tile(page, "bed-001")).to_contain_text("4.1 / 4.0 kPa")
+    page.goto(page.url.replace("/ward", "/"))
+    expect(page.locator(".card")).to_have_count(1)
+
+
+def test_whether_somebody_is_in_bed_is_never_guessed(serve: Serve, open_page: Open) -> None:
+    made = world()
+    made.happened["bed-002"] = [
+        {key: value for key, value in bed_state("bed-002", occupied=True).items() if key not in {"type", "unit"}}
+    ]
+    page = open_page(serve(made), path="/ward")
+    expect(tile(page, "bed-001").locator(".bed-glyph.unknown")).to_be_visible()
+    expect(tile(page, "bed-002").locator(".bed-glyph.in")).to_be_visible()
+    made.say(happened("bed-002", "bed-exit", {}, device="sensor"))
+    expect(tile(page, "bed-002").locator(".bed-glyph.out")).to_be_visible()
+    made.say(bed_state("bed-001", occupied=True, rail_left_up=False))
+    expect(tile(page, "bed-001").locator(".warn")).to_have_text("护栏放下")
+
+
+def test_a_command_is_done_only_when_the_device_reads_back(serve: Serve, open_page: Open) -> None:
+    made = world()
+    page = open_page(serve(made), path="/ward", language="en")
+    form = open_form(page, "bed-001")
+    expect(form).to_contain_text("BED-001")
+    expect(form).to_contain_text("static")
+    assert made.commanded == [], "a first press only says what will happen"
+    form.locator("button.primary").click()
+    note = tile(page, "bed-001").locator("[data-command]")
+    expect(note).to_have_attribute("data-command", "requested")
+    sent = {"device": "mattress", "name": "set-mattress-mode", "arguments": {"mode": "static"}}
+    assert made.commanded == [{**sent, "reason": "turned to the left side"}]
+    made.say({"type": "command", "command": command("bed-001", "sent")})
+    expect(note).to_have_attribute("data-command", "sent")
+    made.say({"type": "command", "command": command("bed-001", "accepted", result={"mode": "static"})})
+    expect(note).to_contain_text("reads back the same")
+    made.say({"type": "command", "command": command("bed-001", "sent")})
+    made.say(bed_state("bed-002", occupied=True))
+    expect(tile(page, "bed-002").locator(".bed-glyph.in")).to_be_visible()
+    expect(note).to_have_attribute("data-command", "accepted")  # an older word changes nothing
+
+
+def test_what_the_device_refuses_is_said_in_words(serve: Serve, open_page: Open) -> None:
+    made = world()
+    page = open_page(serve(made), path="/ward", language="en")
+    open_form(page, "bed-001").locator("button.primary").click()
+    made.say({"type": "command", "command": command("bed-001", "refused", refusal="local-only")})
+    expect(tile(page, "bed-001").locator("[data-command=refused]")).to_contain_text("only at the bedside")
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "words"),
+    [(403, "forbidden", "may not command"), (409, "command-open", "already under way")],
+)
+def test_what_the_gateway_refuses_stays_in_the_form(
+    serve: Serve, open_page: Open, status: int, reason: str, words: str
+) -> None:
+    made = world()
+    made.refuse = (status, reason, "no")
+    page = open_page(serve(made), path="/ward", language="en", user="guest")
+    form = open_form(page, "bed-001")
+    form.locator("button.primary").click()
+    expect(form.locator("[role=alert]")).to_contain_text(words)
+    assert made.commanded == []
+
+
+def test_two_people_see_one_command(serve: Serve, open_page: Open) -> None:
+    made = world()
+    url = serve(made)
+    one, other = (open_page(url, path="/ward", user=name) for name in ("dr.li", "dr.wang"))
+    open_form(one, "bed-002").locator("button.primary").click()
+    for page in (one, other):
+        expect(tile(page, "bed-002").locator("[data-command=requested]")).to_contain_text("dr.li")
+
+
+def test_without_a_reason_nothing_goes_out(serve: Serve, open_page: Open) -> None:
+    made = world()
+    page = open_page(serve(made), path="/ward")
+    form = open_form(page, "bed-001", reason="")
+    expect(form.locator("input")).to_be_visible()
+    assert made.commanded == []
+
+
+def test_a_kiosk_shows_who_measures_and_who_did_before(serve: Serve, open_page: Open) -> None:
+    made = world()
+    made.units["kiosk-001"].state["subject"] = {"id": "p-2", "name": "李秀英", "sex": "female", "age": 71}
+    made.sittings["kiosk-001"] = [
+        sitting(2, ago=2, ended=False, values={"bp-systolic": 151, "bp-diastolic": 88}),
+        sitting(1, ago=30, ended=True, values={"glucose": 6.4}),
+    ]
+    page = open_page(serve(made), path="/ward")
+    kiosk = tile(page, "kiosk-001")
+    expect(kiosk.locator(".present")).to_contain_text("李秀英")
+    expect(kiosk.locator(".present")).to_contain_text("151")
+    expect(kiosk.locator(".sitting").nth(1)).to_contain_text("6.4")
+
+
+def test_the_bed_that_calls_comes_first_and_is_acknowledged_there(serve: Serve, open_page: Open) -> None:
+    made = world()
+    page = open_page(serve(made), path="/ward")
+    raised = alert(1, "bed-003", now_us(), rule="heart-rate-low", priority="medium")
+    made.raise_alert(raised)
+    expect(page.locator(".tile").first).to_have_attribute("data-unit", "bed-003", timeout=15_000)
+    tile(page, "bed-003").locator("button.ack").click()
+    expect(tile(page, "bed-003").locator(".alert.acknowledged")).to_be_visible()
+    assert made.acknowledged == [(raised["id"], "demo")]
+
+
+def test_old_numbers_look_old(serve: Serve, open_page: Open) -> None:
+    made = world()
+    made.silent_units.add("bed-001")
+    for latest in made.units["bed-001"].state["latest"].values():
+        latest["at"] = latest["received_at"] = now_us() - 10 * MINUTE
+    page = open_page(serve(made), path="/ward")
+    expect(tile(page, "bed-001").locator(".small-vital.stale").first).to_be_visible()
+    expect(tile(page, "bed-002").locator(".small-vital.stale")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("size", "theme", "language"),
+    [
+        ((1366, 768), "dark", "zh"),
+        ((1366, 768), "light", "en"),
+        ((1920, 1080), "dark", "en"),
+        ((390, 844), "light", "zh"),
+    ],
+)
+def test_forty_tiles_and_a_cut_link(
+    serve: Serve, open_page: Open, screens: Path, size: tuple[int, int], theme: str, language: str
+) -> None:
+    made = world(beds=36, kiosks=4)
+    made.sittings["kiosk-001"] = [sitting(1, ago=3, ended=False, values={"bp-systolic": 131, "spo2": 97})]
+    page = open_page(serve(made), path="/ward", size=size, theme=theme, language=language)
+    expect(page.locator(".tile")).to_have_count(40)
+    made.say(bed_state("bed-001", occupied=True))
+    made.say(bed_state("bed-002", occupied=False, brake_set=False))
+    expect(tile(page, "bed-002").locator(".bed-glyph.out")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing runs over the edge"
+    page.screenshot(path=screens / f"ward-{size[0]}-{theme}-{language}.png")
+    made.cut_link()
+    expect(page.locator("[data-link=stale]")).to_be_visible(timeout=10_000)
+    made.restore()
+    expect(page.locator("[data-link=live]")).to_be_visible(timeout=20_000)
+    expect(page.locator(".tile")).to_have_count(40)
