@@ -7,13 +7,15 @@ import asyncio
 import importlib
 import random
 import secrets
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, cast
 
 import msgspec
 
 from edge_agents.condition_watch import ConditionWatch
 from edge_agents.config import MEBIBYTE, AgentOptions, ConfigError, DeviceConfig
-from edge_agents.device import DeviceKind, Numeric, Occurrence, Reading, Waveform
+from edge_agents.device import Decoder, DeviceKind, Numeric, Occurrence, Reading, Waveform
 from edge_agents.feed import Feed
 from edge_agents.links import open_link, yields_readings
 from edge_agents.mqtt import Endpoint
@@ -25,6 +27,7 @@ from edge_agents.outbox_writer import OutboxWriter
 from edge_agents.ports import Clock
 from edge_agents.records import lane_of, record, split_for_weak_link, unknown_words
 from edge_agents.refusals import Refusals
+from edge_agents.reply_book import ReplyBook
 from edge_agents.uplink import Identity, Uplink
 from gateway.contract.envelope import Lane, LinkMode
 from gateway.contract.topic import UnitAddress
@@ -75,7 +78,7 @@ class Agent:
             repair=self._repair,
         )  # fmt: skip
         try:
-            self.uplink = self._make_uplink()
+            self.uplink = self._make_uplink(feeds)
             self._report_damage(damage)
             async with asyncio.TaskGroup() as tasks:
                 carrying = [tasks.create_task(feed.run(), name=f"feed {feed.device.name}") for feed in feeds]
@@ -94,6 +97,10 @@ class Agent:
     async def room(self) -> None:
         """See edge_agents.ports.Intake."""
         await self.writer.room()
+
+    async def kept(self) -> None:
+        """See edge_agents.ports.Intake."""
+        await self.writer.kept()
 
     def accept(self, device: str, reading: Reading) -> None:
         """See edge_agents.ports.Intake; over a weak link a waveform becomes two records, one live and one backfill."""
@@ -144,10 +151,10 @@ class Agent:
         address = self.options.links[device.name]
         kind = None if yields_readings(address) else load_kind(device)
         link = open_link(address, kind.PROTOCOL if kind else None, self._clock)
-        decoder = kind.Decoder() if kind else None
+        decoder = make_decoder(kind, device) if kind else None
         return Feed(device, link, decoder, intake=self, on_event=self._own_event, clock=self._clock, rng=self._rng)
 
-    def _make_uplink(self) -> Uplink:
+    def _make_uplink(self, feeds: list[Feed]) -> Uplink:
         options = self.options
         endpoint = Endpoint(
             host=options.broker_host, port=options.broker_port, client_id=options.unit, username=options.unit,
@@ -159,7 +166,8 @@ class Agent:
         )  # fmt: skip
         return Uplink(
             identity=identity, endpoint=endpoint, writer=self.writer, clock=self._line_clock, rng=self._rng,
-            on_event=self._own_event,
+            on_event=self._own_event, replies=ReplyBook(options.outbox.with_name(options.outbox.name + ".replies")),
+            targets={feed.device.name: feed for feed in feeds},
         )  # fmt: skip
 
     def _stored(self, entries: list[Entry]) -> None:
@@ -220,6 +228,20 @@ class Agent:
         while await self.writer.call(lambda box: box.records):
             self.uplink.progress.clear()
             await self.uplink.progress.wait()
+
+
+def make_decoder(kind: DeviceKind, device: DeviceConfig) -> Decoder:
+    """The decoder of a device, with what the site has set.
+
+    Raises:
+        ConfigError: the kind has no such option or cannot use its value, or a secret's file cannot be read.
+    """
+    make = cast("Callable[..., Decoder]", kind.Decoder)
+    try:
+        secrets = {name: Path(path).read_text("utf-8").strip() for name, path in device.secrets.items()}
+        return make(**device.options, **secrets)
+    except (TypeError, ValueError, OSError) as error:
+        raise ConfigError(f"device {device.name}: {error}") from error
 
 
 def load_kind(device: DeviceConfig) -> DeviceKind:

@@ -4,47 +4,33 @@ import asyncio
 import random
 import signal
 import sys
-from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from edge_agents.agent import Agent
-from edge_agents.clock import SystemClock
-from edge_agents.config import AgentOptions, ConfigError, load_profile, parse_broker, parse_links
+from edge_agents.clock import clocks
+from edge_agents.config import AgentFile, AgentOptions, ConfigError, join_links, load_file, load_profile, parse_broker
 from edge_agents.outbox_file import OutboxBusyError
+from edge_agents.scaled_clock import Scale, ScaleError, from_environment, run
 from gateway.contract.topic import is_id
 
+DEFAULT_PROFILE = "ambulance"
 EXIT_CONFIG = 2
 EXIT_BUSY = 3
 
 
-def run_agent(
-    *,
-    unit: str,
-    site: str,
-    profile: str,
-    broker: str,
-    token_file: Path,
-    outbox: Path,
-    link: Sequence[str] = (),
-    simulated: bool = False,
-) -> int:
+def run_agent(given: AgentFile, config: Path | None = None) -> int:
     """Run one agent until SIGTERM or SIGINT, or until its recordings are played and acked; returns the exit code.
 
     Args:
-        unit: id of the unit; MQTT client id and user name.
-        site: id of the site the unit belongs to.
-        profile: name of a profile in edge_agents/profiles, or path of a TOML file.
-        broker: HOST:PORT.
-        token_file: file whose first line is the unit's token.
-        outbox: the SQLite file; created if missing.
-        link: NAME=ADDRESS per device of the profile.
-        simulated: mark the unit's hello as simulated.
+        given: what the command line says; it wins over the file.
+        config: the site's agent file.
     """
     try:
-        options = _options(unit, site, profile, broker, token_file, outbox, link, simulated)
-        asyncio.run(_run(options))
-    except ConfigError as error:
+        options = _options(given, load_file(config) if config is not None else AgentFile())
+        scale = from_environment()
+        run(_run(options, scale), scale)
+    except (ConfigError, ScaleError) as error:
         sys.stderr.write(f"lastmile agent: {error}\n")
         return EXIT_CONFIG
     except OutboxBusyError as error:
@@ -53,8 +39,10 @@ def run_agent(
     return 0
 
 
-async def _run(options: AgentOptions) -> None:
-    agent = Agent(options, clock=SystemClock(), firmware=_firmware(), rng=random.Random())  # noqa: S311  jitter only
+async def _run(options: AgentOptions, scale: Scale | None) -> None:
+    clock, line_clock = clocks(scale)
+    rng = random.Random()  # noqa: S311  jitter only
+    agent = Agent(options, clock=clock, line_clock=line_clock, firmware=_firmware(), rng=rng)
     task = asyncio.ensure_future(agent.run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -66,36 +54,34 @@ async def _run(options: AgentOptions) -> None:
             raise
 
 
-def _options(
-    unit: str,
-    site: str,
-    profile_name: str,
-    broker: str,
-    token_file: Path,
-    outbox: Path,
-    link: Sequence[str],
-    simulated: bool,
-) -> AgentOptions:
+def _options(given: AgentFile, file: AgentFile) -> AgentOptions:
+    for name, option in (("unit", "--unit"), ("site", "--site"), ("broker", "--broker")):
+        if not (getattr(given, name) or getattr(file, name)):
+            raise ConfigError(f"expected {option}, or `{name}` in the --config file")
+    unit, site = given.unit or file.unit, given.site or file.site
     for name, value in (("unit", unit), ("site", site)):
         if not is_id(value):
-            raise ConfigError(f"{name} {value!r} is not an id (a-z, 0-9, -)")
-    profile = load_profile(profile_name)
-    host, port = parse_broker(broker)
-    try:
-        token = token_file.read_text(encoding="utf-8").partition("\n")[0].strip()
-    except OSError as error:
-        raise ConfigError(f"token file: {error}") from error
+            raise ConfigError(f"{name} {value!r}: expected an id (a-z, 0-9, -)")
+    profile = load_profile(given.profile or file.profile or DEFAULT_PROFILE)
+    host, port = parse_broker(given.broker or file.broker)
     return AgentOptions(
         unit=unit,
         site=site,
         profile=profile,
         broker_host=host,
         broker_port=port,
-        token=token,
-        outbox=outbox,
-        links=parse_links(profile, list(link)),
-        simulated=simulated,
+        token=_token(Path(given.token_file or file.token_file or "token")),
+        outbox=Path(given.outbox or file.outbox or f"{unit}.outbox.db"),
+        links=join_links(profile, file.link | given.link),
+        simulated=given.simulated or file.simulated,
     )
+
+
+def _token(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").partition("\n")[0].strip()
+    except OSError as error:
+        raise ConfigError(f"token file: {error}") from error
 
 
 def _firmware() -> str:

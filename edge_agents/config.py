@@ -1,12 +1,12 @@
 """What an agent is told: a profile (which devices a unit of this kind has) and the options of one start."""
 
-import tomllib
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 
+from edge_agents import toml_file
 from gateway.contract.envelope import DeviceId
 from gateway.contract.topic import UnitKind
 
@@ -27,6 +27,9 @@ class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         0.0  # seconds without data until the device is reported; 0 = never
     )
     address: str = ""  # used when the command line gives none
+    options: dict[str, str] = {}  # what the device file lets a site set, e.g. datum = "gcj-02"
+    secrets: dict[str, str] = {}  # the same, but the value is the content of this file
+    motion: bool = False  # whether a remote command may move it; its own interlocks hold all the same
 
 
 class OutboxConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,6 +47,19 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     device: list[DeviceConfig]
     outbox: OutboxConfig = OutboxConfig()
     keepalive: Annotated[int, msgspec.Meta(ge=1)] = 15  # seconds
+
+
+class AgentFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What ``lastmile agent --config FILE`` reads; the command line wins over it. Paths are relative to FILE."""
+
+    unit: str = ""
+    site: str = ""
+    profile: str = ""
+    broker: str = ""
+    token_file: str = ""
+    outbox: str = ""
+    link: dict[DeviceId, str] = {}  # device name -> address
+    simulated: bool = False
 
 
 class AgentOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,30 +84,63 @@ def load_profile(name_or_path: str) -> Profile:
     """
     try:
         if name_or_path.endswith(".toml"):
-            text = Path(name_or_path).read_text(encoding="utf-8")
-        else:
-            text = (resources.files("edge_agents") / "profiles" / f"{name_or_path}.toml").read_text(encoding="utf-8")
-        return msgspec.convert(tomllib.loads(text), Profile)
-    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise ConfigError(f"profile {name_or_path}: {error}") from error
+            return toml_file.read(Path(name_or_path), Profile)
+        text = (resources.files("edge_agents") / "profiles" / f"{name_or_path}.toml").read_text(encoding="utf-8")
+        return toml_file.parse(text, Profile, f"{name_or_path}.toml")
+    except OSError as error:
+        known = ", ".join(profiles())
+        raise ConfigError(f"profile {name_or_path}: expected one of {known}, or a .toml file") from error
+    except toml_file.TomlError as error:
+        raise ConfigError(str(error)) from error
 
 
-def parse_links(profile: Profile, arguments: list[str]) -> dict[str, str]:
-    """Addresses by device name, from ``NAME=ADDRESS`` arguments over the profile's defaults.
+def profiles() -> list[str]:
+    """Names of the profiles that come along."""
+    folder = resources.files("edge_agents") / "profiles"
+    return sorted(path.name.removesuffix(".toml") for path in folder.iterdir() if path.name.endswith(".toml"))
+
+
+def load_file(path: Path) -> AgentFile:
+    """A site's agent file, its paths made absolute.
 
     Raises:
-        ConfigError: not of that form, or no such device in the profile.
+        ConfigError: with file, line and what was expected.
     """
-    links = {device.name: device.address for device in profile.device if device.address}
-    names = [device.name for device in profile.device]
+    try:
+        found = toml_file.read(path, AgentFile)
+    except toml_file.TomlError as error:
+        raise ConfigError(str(error)) from error
+    paths = {name: str(path.parent / text) for name in ("token_file", "outbox") if (text := getattr(found, name))}
+    if found.profile.endswith(".toml"):
+        paths["profile"] = str(path.parent / found.profile)
+    return msgspec.structs.replace(found, **paths)
+
+
+def split_links(arguments: list[str]) -> dict[str, str]:
+    """Address by device name, of ``NAME=ADDRESS`` arguments.
+
+    Raises:
+        ConfigError: not of that form.
+    """
+    links = {}
     for argument in arguments:
         name, equals, address = argument.partition("=")
         if not equals or not address:
             raise ConfigError(f"--link {argument}: expected NAME=ADDRESS")
-        if name not in names:
-            raise ConfigError(f"--link {argument}: profile {profile.name} has no device {name!r}, only {names}")
         links[name] = address
     return links
+
+
+def join_links(profile: Profile, given: dict[str, str]) -> dict[str, str]:
+    """Addresses by device name: those given, over the profile's defaults.
+
+    Raises:
+        ConfigError: no such device in the profile.
+    """
+    names = [device.name for device in profile.device]
+    if unknown := [name for name in given if name not in names]:
+        raise ConfigError(f"link {unknown[0]}: expected one of profile {profile.name}'s devices, {', '.join(names)}")
+    return {device.name: device.address for device in profile.device if device.address} | given
 
 
 def parse_broker(text: str) -> tuple[str, int]:

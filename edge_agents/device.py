@@ -70,6 +70,8 @@ class FrameReason(StrEnum):
     OUT_OF_RANGE = "out-of-range"
     NO_FIX = "no-fix"
     NOISE = "noise"  # bytes between frames
+    EXCEPTION = "device-exception"  # a Modbus exception: the device refuses the question
+    ENCRYPTED = "encrypted"  # a frame that needs a key this decoder does not have
 
 
 class FrameError(ValueError):
@@ -96,8 +98,12 @@ class CommandRefused(ValueError):
 class Decoder(Protocol):
     """One device's frames to readings; keeps only what it needs to find frame borders and to judge commands.
 
-    It may also offer ``greet() -> tuple[bytes, ...]``, frames to write after each connect, and
-    ``order(name, arguments) -> Order``, which raises CommandRefused; see `Greeter` and `Commanded`.
+    It may also offer ``greet() -> tuple[bytes, ...]``, frames to write after each connect,
+    ``answers() -> bytes``, what to write back after a `feed`, ``order(name, arguments) -> Order``, which raises
+    CommandRefused, and ``tick(now) -> list[Reading]``; see `Greeter`, `Answering`, `Commanded` and `Ticking`.
+
+    What a site may set (``options`` and ``secrets`` of the profile's row) are keyword arguments of the constructor, all
+    with a default; a ValueError of it says what was expected.
     """
 
     def feed(self, data: bytes, received_at: Instant) -> list[Reading | FrameError]:
@@ -114,6 +120,24 @@ class Greeter(Protocol):
 
     def greet(self, now: Instant) -> tuple[bytes, ...]:
         """Frames to write once connected."""
+        ...
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A decoder whose device waits for an answer to what it sent (an acknowledgement of each frame)."""
+
+    def answers(self) -> bytes:
+        """What is to be written now, once; b"" when nothing is."""
+        ...
+
+
+@runtime_checkable
+class Ticking(Protocol):
+    """A decoder that also speaks because time has passed: it gathers, or notices that something fell silent."""
+
+    def tick(self, now: Instant) -> list[Reading]:
+        """What there is to say now; called about once a second, connected or not."""
         ...
 
 

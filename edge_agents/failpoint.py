@@ -24,6 +24,8 @@ NAMES: Final = (
     "in-migration",
     "before-shed-commit",
     "after-shed-commit",
+    "command-begun",
+    "command-done",
 )
 
 

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Final, cast
 
 from edge_agents.config import DeviceConfig
-from edge_agents.device import Commanded, Decoder, FrameError, Greeter, Order, Reading
+from edge_agents.device import Answering, Commanded, Decoder, FrameError, Greeter, Order, Reading, Ticking
 from edge_agents.failpoint import hit
 from edge_agents.ports import ByteLink, Clock, Intake, OnEvent, ReadingLink, WritableLink
 from edge_agents.probe import backoff
@@ -62,8 +62,8 @@ class Feed:
             attempt = 0 if self._clock.monotonic() - started > STABLE_SECONDS else attempt + 1
             await asyncio.sleep(backoff(attempt, self._rng))
 
-    async def carry_out(self, order: Order) -> bool:
-        """Writes an order's frames; whether the device then says what was expected. It is written no further if not.
+    async def carry_out(self, order: Order) -> bytes | None:
+        """Writes an order's frames; None when all was read back as expected, else what was read: it stops there.
 
         Raises:
             OSError: the device is not connected, did not answer or refused.
@@ -71,21 +71,28 @@ class Feed:
         if not isinstance(self._link, WritableLink):
             raise OSError("the device cannot be written to")
         for frame, expected in zip(order.writes, order.expect, strict=True):
-            if await self._link.write(frame) != expected:
-                return False
-        return True
+            if (read := await self._link.write(frame)) != expected:
+                return read
+        return None
 
     @property
     def commanded(self) -> Commanded | None:
         """The device's own judge of commands; None when it takes none."""
-        return self._decoder if isinstance(self._decoder, Commanded) else None
+        decoder: object = self._decoder
+        return decoder if isinstance(decoder, Commanded) else None
 
     def check_silence(self, now: float) -> None:
-        """Report once when nothing has come for the device's ``silent_after`` seconds (connected or not)."""
+        """Report once when nothing has come for the device's ``silent_after`` seconds (connected or not).
+
+        A decoder that gathers, or watches many things by itself, says what it has to say now.
+        """
         limit = self.device.silent_after
         if limit and not self._silent and now - self._heard_at > limit:
             self._silent = True
             self._on_event("device-silent", {"device": self.device.name, "state": "silent", "after_s": limit})
+        if isinstance(self._decoder, Ticking):
+            for reading in self._decoder.tick(self._clock.now()):
+                self._take(reading)
 
     async def _carry(self) -> None:
         if self._decoder is None:
@@ -105,6 +112,15 @@ class Feed:
                     await self._intake.room()
                     for item in self._decoder.feed(data, received_at):
                         self._take(item)
+                    await self._answer()
+
+    async def _answer(self) -> None:
+        """An acknowledgement is a promise: what it is for is kept first."""
+        if not (isinstance(self._decoder, Answering) and isinstance(self._link, WritableLink)):
+            return
+        if answer := self._decoder.answers():
+            await self._intake.kept()
+            await self._link.write(answer)
 
     async def _greet(self, now: Instant) -> None:
         if isinstance(self._decoder, Greeter) and isinstance(self._link, WritableLink):

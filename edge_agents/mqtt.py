@@ -16,6 +16,8 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge_agents.scaled_clock import machine_seconds
+
 CONNECT_SECONDS: Final = 10.0
 _SEND_BUFFER: Final = 64 * 1024  # what waits in the kernel cannot be overtaken by an alarm
 _GOODBYE_SECONDS: Final = 1.0
@@ -82,7 +84,7 @@ class MqttConnection:
         """
         at = self._endpoint
         try:
-            async with asyncio.timeout(2 * CONNECT_SECONDS):
+            async with asyncio.timeout(machine_seconds(2 * CONNECT_SECONDS)):
                 await asyncio.to_thread(self._client.connect, at.host, at.port, at.keepalive)
                 self._attach()
                 await asyncio.wait((self._accepted, self.lost), return_when=asyncio.FIRST_COMPLETED)
@@ -122,7 +124,7 @@ class MqttConnection:
         if not self.lost.done():
             self._client.disconnect()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_GOODBYE_SECONDS):
+                async with asyncio.timeout(machine_seconds(_GOODBYE_SECONDS)):
                     await asyncio.wait((self.lost,))
         self.abort("closed")
 

@@ -63,6 +63,9 @@ class OutboxWriter:
         self._stopping = False
         self._notified = False
         self._next: dict[Stream, Seq] = {}
+        self._appended = 0  # entries given to `append`, and those of them that are committed
+        self._committed_total = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()  # for so many to be committed
         self._room = asyncio.Event()
         self._room.set()
         self.disk_full = False
@@ -87,6 +90,7 @@ class OutboxWriter:
                 return seq
             self._pending.append(entry)
             self._pending_bytes += len(entry.payload)
+            self._appended += 1
         if self._pending_bytes > MAX_PENDING_BYTES and not self.disk_full:
             self._room.clear()
         if not self._notified:  # once per turn of the loop: what arrived together is committed together
@@ -98,6 +102,13 @@ class OutboxWriter:
         """Wait until there is room for more (while the disk is full records are shed instead); lets others run."""
         await asyncio.sleep(0)
         await self._room.wait()
+
+    async def kept(self) -> None:
+        """Wait until all that was appended before is on the disk; while that is full, for as long as it is."""
+        if self._committed_total < self._appended:
+            future: asyncio.Future[None] = self._loop.create_future()
+            self._waiting.append((self._appended, future))
+            await future
 
     async def call(self, job: Callable[[Outbox], T]) -> T:
         """Run ``job`` in the thread, after the commit under way.
@@ -119,6 +130,13 @@ class OutboxWriter:
             self._stopping = True
             self._changed.notify()
         await asyncio.to_thread(self._thread.join)
+
+    def _note_committed(self, entries: int) -> None:
+        self._committed_total += entries
+        while self._waiting and self._waiting[0][0] <= self._committed_total:
+            _, future = self._waiting.popleft()
+            if not future.done():
+                future.set_result(None)
 
     def _notify(self) -> None:
         self._notified = False
@@ -198,6 +216,7 @@ class OutboxWriter:
             self.disk_full = False
         if stored:
             self._loop.call_soon_threadsafe(self._on_stored, stored)
+        self._loop.call_soon_threadsafe(self._note_committed, len(batch))
         if roomy:
             self._loop.call_soon_threadsafe(self._room.set)
 

@@ -66,6 +66,10 @@ class Intake(Protocol):
         """Wait until the outbox can take more."""
         ...
 
+    async def kept(self) -> None:
+        """Wait until all that was accepted is safe from a loss of power."""
+        ...
+
     def accept(self, device: str, reading: Reading) -> None:
         """Number and keep a reading."""
         ...

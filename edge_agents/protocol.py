@@ -35,6 +35,7 @@ class Gatt(msgspec.Struct, frozen=True):
     subscribe: tuple[int, ...]  # characteristics, in the order in which they are subscribed to
     read: tuple[int, ...] = ()  # characteristics read once after connecting; a missing one is no error
     pair: bool = False
+    restart_after: float = 0.0  # s without a word on an open connection until it is made anew; 0 = never
 
 
 class Poll(msgspec.Struct, frozen=True):

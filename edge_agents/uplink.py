@@ -8,12 +8,14 @@ A PUBACK frees the window, only the gateway's ack deletes. One connection runs t
 
 import asyncio
 import random
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 import msgspec
 
 from edge_agents.clock_offset import ClockOffset
-from edge_agents.commands import Commands
+from edge_agents.commands import Commands, Target
 from edge_agents.failpoint import hit
 from edge_agents.link_gauge import LinkGauge, Sample
 from edge_agents.mqtt import Endpoint, MqttConnection, MqttLostError
@@ -23,6 +25,7 @@ from edge_agents.outbox_writer import OutboxWriter
 from edge_agents.ports import Clock, OnEvent
 from edge_agents.probe import Probe, backoff
 from edge_agents.ranges import RangeSet
+from edge_agents.reply_book import ReplyBook
 from edge_agents.sender import Sender
 from gateway.contract import wire
 from gateway.contract.envelope import (
@@ -36,7 +39,7 @@ from gateway.contract.envelope import (
     Presence,
     Seq,
 )
-from gateway.contract.observation import Command
+from gateway.contract.observation import Command, Reply
 from gateway.contract.topic import Channel, UnitAddress
 
 HELLO_SECONDS: Final = 10.0
@@ -71,8 +74,10 @@ class Uplink:
         clock: Clock,
         rng: random.Random,
         on_event: OnEvent,
+        replies: ReplyBook,
+        targets: Mapping[str, Target],
     ) -> None:
-        """``on_event`` records an event of the agent itself."""
+        """``on_event`` records an event of the agent itself; ``targets`` are the devices that commands may name."""
         self._identity = identity
         address = identity.address
         will = Hello(presence=Presence.OFFLINE, epoch=identity.epoch, sent_at=clock.now(), profile=identity.profile)
@@ -89,7 +94,11 @@ class Uplink:
         self.connections = 0
         self.last_loss = ""
         self.progress = asyncio.Event()  # set after every ack
-        self._commands = Commands(identity.epoch, self.gauge)
+        self._commands = Commands(
+            identity.epoch, self.gauge, book=replies, targets=targets, clock=clock.now,
+            gateway_clock=self._latest_gateway_time, reply=self._reply,
+        )  # fmt: skip
+        self._connection: MqttConnection  # the newest; nothing arrives before the first
         self._mode = LinkMode.FULL
         self._newest_ack: tuple[Ack, Instant] | None = None
         self._ack_arrived = asyncio.Event()
@@ -179,13 +188,17 @@ class Uplink:
             self._newest_ack = (message, self._clock.now())  # cumulative: an older one has nothing to add
             self._ack_arrived.set()
         elif isinstance(message, Command):
-            self._execute(message)
+            self._commands.take(message)
 
-    def _execute(self, command: Command) -> None:
+    def _latest_gateway_time(self) -> Instant | None:
         best = self.offset.estimate(self._clock.monotonic())
-        reply = self._commands.execute(command, self._clock.now() + (best.offset if best else 0))
+        return self._clock.now() + best.offset + best.error if best else None
+
+    def _reply(self, reply: Reply) -> None:
+        """Without a connection the reply waits in the book: the gateway asks again."""
         self._set_mode(self.gauge.override or self._mode, "command")
-        self._connection.publish(self._identity.address.topic(Channel.REPLY), wire.encode(reply))
+        with suppress(MqttLostError):
+            self._connection.publish(self._identity.address.topic(Channel.REPLY), wire.encode(reply))
 
     async def _acks(self) -> None:
         while True:

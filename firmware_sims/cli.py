@@ -5,16 +5,19 @@ import contextlib
 import json
 import os
 import signal
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from firmware_sims.clock import wall
+from firmware_sims.clock import run, wall
 from firmware_sims.faults import FaultProxy, Request
 from firmware_sims.scenario import ScenarioError, load, names
 from firmware_sims.sim import Fleet, Spec
+from gateway.contract.envelope import Instant
 
 _SUFFIXES = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "min": 60_000_000, "h": 3_600_000_000}
 
@@ -63,33 +66,38 @@ def run_simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
     for_: Annotated[str | None, typer.Option("--for", help="stop after so much simulated time, such as 30s")] = None,
     start_at: Annotated[int | None, typer.Option(help="us since 1970 of the first instant; default now")] = None,
     port_file: Annotated[Path | None, typer.Option(help="file for the line that is printed when listening")] = None,
+    hold: Annotated[bool, typer.Option(help="begin on SIGUSR1, with a second line, and stay until SIGTERM")] = False,
 ) -> None:
-    """Simulated vehicles: a TCP server per device, deterministic content, and a ledger of what was produced."""
+    """Simulated units: a server per device, deterministic content, and a ledger of what was produced."""
     try:
         specs = _specs(scenario, unit, seed)
         until = None if for_ is None else duration_us(for_)
     except (ScenarioError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
-    # whole milliseconds, because NMEA tells time in them
-    start = wall() // 1000 * 1000 if start_at is None else start_at
-    asyncio.run(_simulate(specs, ledger, speed, start, (listen_host, listen_port), until, port_file))
+    make = partial(Fleet, specs, ledger, speed, _first_instant() if start_at is None else start_at, listen_host)
+    run(_simulate(make, listen_port, until, port_file, hold=hold))
+
+
+def _first_instant() -> Instant:
+    """Now, in whole milliseconds, because NMEA tells time in them."""
+    return wall() // 1000 * 1000
 
 
 async def _simulate(
-    specs: list[Spec],
-    ledger: Path,
-    speed: float,
-    start_at: int,
-    listen: tuple[str, int],
-    until: int | None,
-    port_file: Path | None,
+    make: Callable[[], Fleet], listen_port: int, until: int | None, port_file: Path | None, *, hold: bool
 ) -> None:
     stop_on_signals()
-    fleet = Fleet(specs, ledger, speed, start_at, listen[0])
-    addresses = await fleet.listen(listen[1])
-    announce({"listening": addresses, "start_at": start_at, "pid": os.getpid()}, port_file)
+    fleet = make()
+    line = {"listening": await fleet.listen(listen_port), "start_at": fleet.start_at, "pid": os.getpid()}
     with contextlib.suppress(asyncio.CancelledError):  # asked to stop by a signal; the ledgers are complete
-        await fleet.run(until)
+        if hold:
+            begin = asyncio.Event()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, begin.set)
+            announce(line | {"start_at": None}, port_file)
+            await begin.wait()
+            fleet.begin(_first_instant())
+        announce(line | {"start_at": fleet.start_at}, port_file)
+        await fleet.run(until, stay=hold)
 
 
 def address(text: str) -> tuple[str, int]:

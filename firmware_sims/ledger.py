@@ -1,11 +1,11 @@
 """The simulator's own account of what it produced, kept outside the agent: one JSON line per fact."""
 
 from pathlib import Path
-from typing import BinaryIO, Final, Literal
+from typing import BinaryIO, Final, Literal, TypeGuard
 
 import msgspec
 
-from edge_agents.device import Numeric, Occurrence, Reading, Waveform
+from edge_agents.device import FrameError, Numeric, Occurrence, Reading, Waveform
 from gateway.contract.digest import digest_parts
 from gateway.contract.envelope import Instant
 from gateway.contract.topic import Channel
@@ -32,7 +32,14 @@ class LinkLine(msgspec.Struct, frozen=True, kw_only=True, tag="link"):
     at: Instant
 
 
-LedgerLine = ReadingLine | LinkLine
+class MoreLine(msgspec.Struct, frozen=True, kw_only=True, tag="more"):
+    """Of this channel an agent makes more records than there are lines here: what it polls, or concludes itself."""
+
+    device: str
+    channel: Channel
+
+
+LedgerLine = ReadingLine | LinkLine | MoreLine
 
 
 def line_of(device: str, reading: Reading, unread: bool = False) -> ReadingLine:
@@ -40,6 +47,11 @@ def line_of(device: str, reading: Reading, unread: bool = False) -> ReadingLine:
     channel, body = _content(reading)
     digest = digest_parts(device, reading.observed_at, body)
     return ReadingLine(device=device, channel=channel, observed_at=reading.observed_at, digest=digest, unread=unread)
+
+
+def is_recorded(item: Reading | FrameError) -> TypeGuard[Reading]:
+    """Whether an agent makes a record of what its decoder said: not of refused bytes, nor of conditions alone."""
+    return not (isinstance(item, FrameError) or (isinstance(item, Numeric) and not item.values))
 
 
 def _content(reading: Reading) -> tuple[Channel, object]:

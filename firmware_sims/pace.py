@@ -18,6 +18,11 @@ class Pace:
         self.elapsed = 0  # us of the last reading sent, for speed 0
         self._began = steady()
 
+    def begin(self, start_at: Instant) -> None:
+        """Time has not passed yet: it starts now, and now is ``start_at``."""
+        self.start_at = start_at
+        self._began = steady()
+
     def now(self) -> Instant:
         """The simulated instant."""
         return self.start_at + self.passed()

@@ -15,6 +15,7 @@ from firmware_sims.condition import NUMBERS, Condition, Rhythm
 from firmware_sims.motion import Motion
 
 FOLDER: Final = Path(__file__).parent / "scenarios"
+NOT_FOR_SIMULATORS: Final = frozenset({"duration", "start", "truth"})  # of `lastmile scenario run`
 ELECTRODES: Final = frozenset({"RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6"})
 SECOND: Final = 1_000_000
 
@@ -70,14 +71,6 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     over: Seconds = 0.0
 
 
-class Truth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is really the case between ``at`` and ``until``: the answer that detectors are judged by."""
-
-    at: Seconds
-    until: Seconds
-    label: str
-
-
 class Course(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Route as (latitude, longitude), WGS-84, and speed profile as (s, km/h) corners; altitude in m."""
 
@@ -104,23 +97,37 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     episode: list[Episode] = []
     sensor_off: list[SensorOff] = []
     button: list[Press] = []
-    truth: list[Truth] = []
+
+
+def find(name: str) -> Path:
+    """The file ``name``, or that of the scenario of this package with this bare name."""
+    path = Path(name)
+    return path if path.suffix or path.exists() else FOLDER / f"{name}.toml"
 
 
 def load(name: str) -> Scenario:
-    """The scenario of a file, or of this package when ``name`` is the bare name of one.
+    """What a scenario's file, TOML or JSON, says of one unit; what it says of the truth is not even looked at.
 
     Raises:
         ScenarioError: no such file, not TOML, an unknown key, or values that make no sense.
     """
-    path = Path(name)
-    if not path.suffix and not path.exists():
-        path = FOLDER / f"{name}.toml"
+    path = find(name)
     try:
-        scenario = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Scenario)
-        _check(scenario)
+        text = path.read_text("utf-8")
+        tables = msgspec.json.decode(text) if path.suffix == ".json" else tomllib.loads(text)
+        return parse({key: value for key, value in tables.items() if key not in NOT_FOR_SIMULATORS})
     except (OSError, ValueError) as error:  # TOMLDecodeError and ValidationError are ValueErrors
         raise ScenarioError(f"{path}: {error}") from error
+
+
+def parse(tables: dict[str, Any]) -> Scenario:
+    """The scenario of one unit.
+
+    Raises:
+        ValueError: an unknown key, or values that make no sense; ends with the place, as in "- at `$.step[2].at`".
+    """
+    scenario = msgspec.convert(tables, Scenario)
+    _check(scenario)
     return scenario
 
 
@@ -130,19 +137,26 @@ def names() -> list[str]:
 
 
 def _check(scenario: Scenario) -> None:
-    Motion(scenario.motion.route, scenario.motion.profile)
+    try:
+        Motion(scenario.motion.route, scenario.motion.profile)
+    except ValueError as error:
+        raise ValueError(f"{error} - at `$.motion`") from error
     sensors = ELECTRODES | set(SENSORS.values()) | {"gnss"}
-    for off in scenario.sensor_off:
-        if not off.sensors <= sensors or off.until <= off.at:
-            raise ValueError(f"sensor_off at {off.at}: unknown sensor or ends before it starts")
-    for episode in scenario.episode:
-        if not episode.set.keys() <= set(NUMBERS):
-            raise ValueError(f"episode at {episode.at}: unknown parameter in {sorted(episode.set)}")
-    for press in scenario.button:
+    for number, off in enumerate(scenario.sensor_off):
+        if strange := sorted(off.sensors - sensors):
+            raise ValueError(
+                f"unknown {strange}, expected some of {sorted(sensors)} - at `$.sensor_off[{number}].sensors`"
+            )
+        if off.until <= off.at:
+            raise ValueError(f"expected a time after {off.at} - at `$.sensor_off[{number}].until`")
+    for number, episode in enumerate(scenario.episode):
+        if strange := sorted(episode.set.keys() - set(NUMBERS)):
+            raise ValueError(f"unknown {strange}, expected some of {sorted(NUMBERS)} - at `$.episode[{number}].set`")
+    for number, press in enumerate(scenario.button):
         if press.button not in BUTTONS.values():
-            raise ValueError(f"button at {press.at}: the panel has no {press.button!r}")
+            raise ValueError(f"the panel has no {press.button!r} - at `$.button[{number}].button`")
     if scenario.cycle and _last(scenario) > scenario.cycle:
-        raise ValueError("something lies after the end of the cycle")
+        raise ValueError("something lies after the end of the cycle - at `$.cycle`")
 
 
 def _last(scenario: Scenario) -> float:

@@ -58,8 +58,22 @@ class UnitServer:
         for number, host in enumerate(self.hosts):
             await host.listen(port + number if port else 0)
 
+    def begin(self, start_at: Instant) -> None:
+        """What the devices say begins at this instant."""
+        for role in self._cast:
+            role.world.start_at = start_at
+
     async def run(self, until: int | None) -> None:
-        """Plays the scenario up to ``until`` (elapsed us), or for ever."""
+        """Plays the scenario up to ``until`` (elapsed us), or for ever; at speed 0 until nothing more happens."""
+        await self._play(until)
+        if not self._pace.speed:
+            return
+        if until is not None:
+            await self._pace.until(until)
+        else:
+            await asyncio.Event().wait()  # devices that have nothing more to say are still there
+
+    async def _play(self, until: int | None) -> None:
         streak = 0
         for due, host, reading in merged(self._cast, self.hosts):
             if until is not None and due > until:
@@ -110,6 +124,11 @@ class Fleet:
         self._pace = Pace(speed, start_at)
         self.units = [UnitServer(spec, ledger_folder, self._pace, listen_host) for spec in specs]
 
+    @property
+    def start_at(self) -> Instant:
+        """When elapsed time is, or was, 0."""
+        return self._pace.start_at
+
     async def listen(self, port: int) -> dict[str, dict[str, str]]:
         """Opens all ports; the address of each device of each unit, as an agent takes it."""
         for unit in self.units:
@@ -117,14 +136,25 @@ class Fleet:
             port += len(unit.hosts) if port else 0
         return {unit.unit: {host.name: host.address for host in unit.hosts} for unit in self.units}
 
-    async def run(self, until: int | None) -> None:
-        """Plays all units up to ``until`` (elapsed us), or until cancelled; then all ledgers are complete."""
+    def begin(self, start_at: Instant) -> None:
+        """The scenario begins now, at ``start_at``, and not when the fleet was made: its readers had to come first."""
+        self._pace.begin(start_at)
+        for unit in self.units:
+            unit.begin(start_at)
+
+    async def run(self, until: int | None, *, stay: bool = False) -> None:
+        """Plays all units up to ``until`` (elapsed us), or until cancelled; then all ledgers are complete.
+
+        ``stay``: devices that have nothing more to say stay there until cancelled, and can be asked and read.
+        """
         try:
             async with asyncio.TaskGroup() as group:
                 flusher = group.create_task(_flush(self.units), name="ledger flush")
                 async with asyncio.TaskGroup() as players:
                     for unit in self.units:
                         players.create_task(unit.run(until), name=f"unit {unit.unit}")
+                if stay:
+                    await asyncio.Event().wait()
                 flusher.cancel()
         finally:
             for unit in self.units:

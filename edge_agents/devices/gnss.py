@@ -1,7 +1,13 @@
-"""Satellite receiver speaking NMEA 0183: RMC and GGA of one epoch become one position.
+"""Satellite receiver speaking NMEA 0183: RMC, GGA and GST of one epoch become one position.
 
-Other sentences with a right checksum are passed over. A void fix, a dilution over 5 and a jump that no ambulance
-can make are refused. A receiver that sends only one of the two sentences is understood after its first epoch.
+Any talker is heard (GP, GN, GL, GA, BD, GB ...). Other sentences with a right checksum are passed over. A void fix, a
+dilution over 5 and a jump that no ambulance can make are refused. A receiver that sends only one of RMC and GGA, or no
+GST, is understood after its first epoch. From GST comes the position error: the root of the summed squares of the
+standard deviations of latitude and longitude (DRMS), and that of the altitude.
+
+Positions are kept in WGS-84. A source that speaks GCJ-02 or BD-09 (a phone's map, some Chinese trackers) is declared by
+the option ``datum`` of the profile's row; it is converted (edge_agents/datum.py), and the event ``position-datum`` says
+so once after each start. NMEA's own DTM sentence is passed over: such sources do not send it.
 
 Source: NMEA 0183 4.1 sentence formats as pynmeagps knows them; limits from this project's domain facts.
 """
@@ -13,7 +19,8 @@ from typing import Any, Final
 from pynmeagps import NMEAReader, calc_checksum
 from pynmeagps.exceptions import NMEAMessageError, NMEAParseError, NMEAStreamError, NMEATypeError
 
-from edge_agents.device import FrameError, FrameReason, Numeric, Reading, Yields
+from edge_agents.datum import DATUMS, WGS_84, to_wgs84
+from edge_agents.device import FrameError, FrameReason, Numeric, Occurrence, Reading, Yields
 from edge_agents.devices._lines import LineBuffer
 from edge_agents.protocol import Stream
 from gateway.contract.envelope import Instant
@@ -37,10 +44,14 @@ FIELDS: Final = (
     ("longitude", "GGA", "lon", 1.0, 8),
     ("altitude", "GGA", "alt", 1.0, 2),
     ("hdop", "GGA", "HDOP", 1.0, 2),
+    ("altitude-error", "GST", "stdAlt", 1.0, 3),
 )
-YIELDS: Final = Yields(quantities=tuple(name for name, *_ in FIELDS))
+ERROR: Final = "position-error"
+DATUM_EVENT: Final = "position-datum"
+YIELDS: Final = Yields(quantities=(*dict.fromkeys(name for name, *_ in FIELDS), ERROR), events=(DATUM_EVENT,))
 SIMULATOR_MODE: Final = "S"  # RMC positioning mode of a receiver in simulation: a test reading
-_USED: Final = (b"RMC,", b"GGA,")
+_USED: Final = (b"RMC,", b"GGA,", b"GST,")
+_PLACES: Final = frozenset({"RMC", "GGA"})  # GST alone makes no position
 _HALF_DAY: Final = timedelta(hours=12)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CENTURY_END: Final = 3_124_224_000_000_000  # 2069-01-01: NMEA's year 69 is 1969
@@ -48,7 +59,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def encode(reading: Reading) -> bytes:
-    """The RMC and GGA sentences of a position; without a latitude, those of a receiver that has no fix.
+    """The sentences of a position, GST first if its error is known; without a latitude, those of no fix.
 
     Raises:
         ValueError: not a position, or a time outside 1970 to 2068 (RMC has two digits for the year).
@@ -70,7 +81,15 @@ def encode(reading: Reading) -> bytes:
     rmc = f"GNRMC,{stamp},{'AV'[not fix]},{place},{knots},{_number(get('course'), 2)},{at:%d%m%y},,,{mode}"
     quality, satellites = ("1", "09") if fix else ("0", "00")
     gga = f"GNGGA,{stamp},{place},{quality},{satellites},{_number(get('hdop'), 2)},{_number(get('altitude'), 1)},M,,M,,"
-    return b"".join(f"${text}*{calc_checksum(text)}\r\n".encode() for text in (rmc, gga))
+    texts = (_gst(reading, stamp), rmc, gga) if ERROR in reading.values else (rmc, gga)
+    return b"".join(f"${text}*{calc_checksum(text)}\r\n".encode() for text in texts)
+
+
+def _gst(reading: Numeric, stamp: str) -> str:
+    """A circle of error: as much north as east."""
+    error = reading.values[ERROR]
+    side = _number(None if error is None else error / math.sqrt(2), 3)
+    return f"GNGST,{stamp},,{side},{side},0.0,{side},{side},{_number(reading.values.get('altitude-error'), 3)}"
 
 
 def _angle(value: float, digits: int, letters: str) -> str:
@@ -96,6 +115,10 @@ def _parse(line: bytes) -> Any:
         message = NMEAReader.parse(line)
     except (NMEAParseError, NMEAMessageError, NMEATypeError, NMEAStreamError, ValueError, IndexError) as error:
         raise FrameError(FrameReason.SYNTAX, line, str(error)) from error
+    if message.msgID == "GST":
+        if not isinstance(message.time, time):
+            raise FrameError(FrameReason.SYNTAX, line, "no time")
+        return message
     if getattr(message, "status", "A") != "A" or not getattr(message, "quality", 1):
         raise FrameError(FrameReason.NO_FIX, line)
     if not (isinstance(message.lat, float) and isinstance(message.lon, float) and isinstance(message.time, time)):
@@ -106,7 +129,12 @@ def _parse(line: bytes) -> Any:
 class Decoder:
     """NMEA 0183 bytes to positions; keeps the open epoch, the last position and a candidate after a jump."""
 
-    def __init__(self) -> None:
+    def __init__(self, datum: str = WGS_84) -> None:
+        """``datum``: in which the source gives its positions; raises ValueError when there is none of that name."""
+        if datum not in DATUMS:
+            raise ValueError(f"datum {datum!r}: expected one of {', '.join(DATUMS)}")
+        self._datum = datum
+        self._declared = datum == WGS_84  # nothing to declare
         self._lines = LineBuffer(b"$")
         self._parts: dict[str, Any] = {}  # sentence name to message, of the open epoch
         self._frames: list[bytes] = []
@@ -134,35 +162,48 @@ class Decoder:
         if message is None:
             return
         if message.time != self._time:
-            self._usual |= self._parts.keys()
+            self._usual = (self._usual & _PLACES) | self._parts.keys()  # GST may come and go
             self._emit(received_at, found)
             self._parts = {}
             self._time = message.time
         if message.msgID not in self._parts:
+            late = message.msgID == "GST" and bool(self._parts) and not self._frames
             self._parts[message.msgID] = message
+            if late:  # the epoch's position is out already; from the next one on it will be waited for
+                return
             self._frames.append(line)
-            if self._parts.keys() >= (self._usual or {"RMC", "GGA"}):
+            if self._parts.keys() >= (self._usual or _PLACES):
                 self._emit(received_at, found)
 
     def _emit(self, received_at: Instant, found: list[Reading | FrameError]) -> None:
         """Adds the open epoch's position, once."""
-        if not self._frames:
+        if not self._frames or not self._parts.keys() & _PLACES:
+            self._frames = []
             return
         frame = b"\r\n".join(self._frames)
         self._frames = []
         try:
-            found.append(self._position(frame, received_at))
+            position = self._position(frame, received_at)
         except FrameError as error:
             found.append(error)
+            return
+        if not self._declared:
+            self._declared = True
+            details = {"declared": self._datum, "kept": WGS_84}
+            found.append(Occurrence(observed_at=position.observed_at, name=DATUM_EVENT, details=details))
+        found.append(position)
 
     def _position(self, frame: bytes, received_at: Instant) -> Numeric:
         observed_at = self._observed_at(frame, received_at)
         values, invalid = _values(self._parts)
-        if values["latitude"] is None or values["longitude"] is None:
+        latitude, longitude = values["latitude"], values["longitude"]
+        if latitude is None or longitude is None:
             raise FrameError(FrameReason.OUT_OF_RANGE, frame, "position")
         if (values.get("hdop") or 0.0) > MAX_HDOP:
             raise FrameError(FrameReason.OUT_OF_RANGE, frame, f"hdop {values['hdop']}")
-        if not self._gate.passes(observed_at, values["latitude"], values["longitude"]):
+        latitude, longitude = (round(angle, 8) for angle in to_wgs84(latitude, longitude, self._datum))
+        values |= {"latitude": latitude, "longitude": longitude}
+        if not self._gate.passes(observed_at, latitude, longitude):
             raise FrameError(FrameReason.OUT_OF_RANGE, frame, "jump")
         self._last_at = observed_at
         test = getattr(self._parts.get("RMC"), "posMode", "") == SIMULATOR_MODE
@@ -188,16 +229,26 @@ def _values(parts: dict[str, Any]) -> tuple[dict[str, float | None], dict[str, s
     values: dict[str, float | None] = {}
     invalid: dict[str, str] = {}
     for quantity, sentence, attribute, factor, digits in FIELDS:
-        if sentence not in parts or quantity in values:
-            continue
-        raw = getattr(parts[sentence], attribute, "")
-        value = round(raw * factor, digits) if isinstance(raw, int | float) and math.isfinite(raw) else None
-        row = QUANTITIES[quantity]
-        plausible = value is not None and row.low <= value <= row.high
-        values[quantity] = value if plausible else None
-        if not plausible:
-            invalid[quantity] = "no-measurement" if value is None else "out-of-range"
+        if sentence in parts and quantity not in values:
+            value = _finite(getattr(parts[sentence], attribute, ""))
+            _add(quantity, None if value is None else round(value * factor, digits), values, invalid)
+    if (gst := parts.get("GST")) is not None:
+        north, east = _finite(gst.stdLat), _finite(gst.stdLong)
+        error = None if north is None or east is None else round(math.hypot(north, east), 3)
+        _add(ERROR, error, values, invalid)
     return values, invalid
+
+
+def _finite(raw: Any) -> float | None:
+    return float(raw) if isinstance(raw, int | float) and math.isfinite(raw) else None
+
+
+def _add(quantity: str, value: float | None, values: dict[str, float | None], invalid: dict[str, str]) -> None:
+    row = QUANTITIES[quantity]
+    plausible = value is not None and row.low <= value <= row.high
+    values[quantity] = value if plausible else None
+    if not plausible:
+        invalid[quantity] = "no-measurement" if value is None else "out-of-range"
 
 
 class _JumpGate:

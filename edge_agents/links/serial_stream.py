@@ -15,6 +15,7 @@ from gateway.contract.envelope import Instant
 
 CHUNK: Final = 64 * 1024
 CONNECT_SECONDS: Final = 10.0
+WRITE_SECONDS: Final = 10.0
 _TTY_CHUNK: Final = 4096
 
 
@@ -25,19 +26,31 @@ class TcpLink:
         self._host = host
         self._port = port
         self._clock = clock
+        self._writer: asyncio.StreamWriter | None = None
 
     async def stream(self) -> AsyncGenerator[tuple[bytes, Instant], None]:
         """See edge_agents.ports.ByteLink."""
         async with asyncio.timeout(machine_seconds(CONNECT_SECONDS)):
             reader, writer = await asyncio.open_connection(self._host, self._port, limit=CHUNK)
+        self._writer = writer
         try:
             yield b"", self._clock.now()
             while data := await reader.read(CHUNK):
                 yield data, self._clock.now()
         finally:
+            self._writer = None
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
+
+    async def write(self, frame: bytes) -> bytes:
+        """See edge_agents.ports.WritableLink; a byte stream has no reading back."""
+        if self._writer is None:
+            raise ConnectionError("not connected")
+        self._writer.write(frame)
+        async with asyncio.timeout(machine_seconds(WRITE_SECONDS)):
+            await self._writer.drain()
+        return b""
 
 
 class TtyLink:
@@ -46,6 +59,7 @@ class TtyLink:
     def __init__(self, path: str, baud: int, clock: Clock) -> None:
         self._path = path
         self._clock = clock
+        self._handle: int | None = None
         try:
             self._speed = int(getattr(termios, f"B{baud}"))
         except AttributeError as error:
@@ -59,6 +73,7 @@ class TtyLink:
         try:
             self._set_raw(handle)
             loop.add_reader(handle, readable.set)
+            self._handle = handle
             yield b"", self._clock.now()
             while True:
                 await readable.wait()
@@ -69,8 +84,30 @@ class TtyLink:
                         return
                     yield data, self._clock.now()
         finally:
+            self._handle = None
             loop.remove_reader(handle)
             os.close(handle)
+
+    async def write(self, frame: bytes) -> bytes:
+        """See edge_agents.ports.WritableLink; a byte stream has no reading back."""
+        if self._handle is None:
+            raise ConnectionError("not connected")
+        async with asyncio.timeout(machine_seconds(WRITE_SECONDS)):
+            while frame:
+                try:
+                    frame = frame[os.write(self._handle, frame) :]
+                except BlockingIOError:
+                    await self._writable(self._handle)
+        return b""
+
+    @staticmethod
+    async def _writable(handle: int) -> None:
+        loop, writable = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_writer(handle, writable.set)
+        try:
+            await writable.wait()
+        finally:
+            loop.remove_writer(handle)
 
     def _set_raw(self, handle: int) -> None:
         if not os.isatty(handle):

@@ -1,5 +1,9 @@
-"""Simulated satellite receiver: true motion plus slow position noise; no fix where the scenario says gnss is off."""
+"""Simulated satellite receiver: true motion plus slow position noise; no fix where the scenario says gnss is off.
 
+Its GST tells the noise it has: the position error is that of the noise, not that of the fix.
+"""
+
+import math
 import random
 from collections.abc import Iterator
 from typing import Final
@@ -14,10 +18,11 @@ __all__ = ["Decoder", "encode", "readings"]
 
 _WANDER: Final = 0.95  # how much of the error stays from one fix to the next
 _NOISE: Final = 0.4  # m, what is added to it (about 1.3 m in all)
+_ERROR: Final = round(_NOISE * math.sqrt(2 / (1 - _WANDER**2)), 3)  # m, north and east together
 
 
 def encode(reading: Reading, _number: int) -> bytes:
-    """RMC and GGA; sentences carry no number."""
+    """GST, RMC and GGA; sentences carry no number."""
     return gnss.encode(reading)
 
 
@@ -47,6 +52,8 @@ def readings(world: World) -> Iterator[Timed]:
                 "course": place.course,
                 "altitude": course.altitude + 0.3 * north,
                 "hdop": 0.9,
+                "position-error": _ERROR,
+                "altitude-error": round(0.3 * _ERROR / math.sqrt(2), 3),
             }
         yield Timed(due, Numeric(observed_at=world.start_at + due, values=values))
         due += every

@@ -1,14 +1,16 @@
 """What plays a simulated device on the wire."""
 
 import importlib
+from dataclasses import replace
 from types import ModuleType
 from typing import Any, Final, NamedTuple, Protocol, cast
 
 from edge_agents.device import DeviceKind, Reading
 from edge_agents.protocol import Advert, Gatt, Modbus, Stream
-from firmware_sims.ledger import Ledger
+from firmware_sims.ledger import Ledger, MoreLine
 from firmware_sims.pace import Pace
 from firmware_sims.world import DeviceSim, World
+from gateway.contract.topic import Channel
 
 MODULES: Final[dict[type, str]] = {
     Stream: "stream",
@@ -64,11 +66,20 @@ def make_cast(name: str, kind: str, world: World) -> Cast:
     """
     sim = cast("DeviceSim", importlib.import_module(f"firmware_sims.devices.{kind}"))
     device = cast("DeviceKind", importlib.import_module(f"edge_agents.devices.{kind}"))
-    return Cast(name, kind, world._replace(device=name, state={}), sim, device)
+    return Cast(name, kind, replace(world, device=name, state={}), sim, device)
 
 
 def make_host(role: Cast, stage: Stage) -> Host:
     """The host that speaks the device's protocol: each module of hosts has a class ``Host`` of this form."""
     module: ModuleType = importlib.import_module(f"firmware_sims.hosts.{MODULES[type(role.device.PROTOCOL)]}")
     host: Host = module.Host(role, stage)
+    for channel in _open_channels(role.device):
+        stage.ledger.add(MoreLine(device=role.name, channel=channel))
     return host
+
+
+def _open_channels(device: DeviceKind) -> list[Channel]:
+    """Where an agent makes records that no reading of the simulator stands behind."""
+    if isinstance(device.PROTOCOL, Modbus | Advert):  # it decides itself when to look, and what to make of many reports
+        return [Channel.OBS, Channel.EVENT]
+    return [Channel.EVENT] if device.YIELDS.conditions else []  # changes of conditions are the agent's conclusions

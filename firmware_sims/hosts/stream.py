@@ -3,15 +3,20 @@
 ::
 
     reading -> encode -> (decode own bytes -> ledger) -> every connected reader
+
+A device that waits for answers has ``opening(world, frame) -> bytes``, what it sends of a frame at first (b"" while it
+is still busy with another), and goes on in ``control``; that is also asked, with b"", when a reader connects.
 """
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Final
 
-from edge_agents.device import FrameError, Reading
+from edge_agents.device import Reading
 from firmware_sims.hosts.host import Cast, Stage
-from firmware_sims.ledger import LinkLine, line_of
+from firmware_sims.ledger import LinkLine, is_recorded, line_of
+from firmware_sims.world import World
 
 MAX_UNSENT: Final = 256 * 1024  # bytes a reader may lag behind; beyond it readings are lost on its line, like on a UART
 LAST_WORDS: Final = 1.0  # s for a reader to take what is buffered when the simulator ends
@@ -25,6 +30,9 @@ class Host:
         self.address = ""
         self._sim = role.sim
         self._listen_host = stage.listen_host
+        self._world = role.world
+        self._opening: Callable[[World, bytes], bytes] | None = getattr(role.sim, "opening", None)
+        self._control: Callable[[World, int, bytes], tuple[bytes, ...]] | None = getattr(role.sim, "control", None)
         self._decoder = role.sim.Decoder()
         self._ledger = stage.ledger
         self._pace = stage.pace
@@ -59,10 +67,12 @@ class Host:
         self._frames += 1
         if not self._pace.speed:
             await self._read.wait()
-        taken = [writer for writer in self._writers if self._send(writer, frame)]
+        first = frame if self._opening is None else self._opening(self._world, frame)
+        taken = [writer for writer in self._writers if self._send(writer, first)]
+        unread = not taken and self._opening is None  # a device that waits for answers keeps what nobody took
         for item in self._decoder.feed(frame, reading.observed_at):
-            if not isinstance(item, FrameError):  # a receiver without a fix says so, and that is no reading
-                self._ledger.add(line_of(self.name, item, unread=not taken))
+            if is_recorded(item):  # a receiver without a fix says so, and that is no reading
+                self._ledger.add(line_of(self.name, item, unread=unread))
         if not self._pace.speed:
             for writer in taken:
                 await _drain(writer)
@@ -76,7 +86,7 @@ class Host:
         return True
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Lives as long as one connection; what the reader sends is ignored."""
+        """Lives as long as one connection."""
         if (task := asyncio.current_task()) is not None:
             self._readers.add(task)
             task.add_done_callback(self._readers.discard)
@@ -84,12 +94,19 @@ class Host:
         self._read.set()
         self._ledger.add(LinkLine(device=self.name, state="up", at=self._pace.now()))
         try:
-            while await reader.read(4096):
-                pass
+            self._answer(writer, b"")
+            while data := await reader.read(4096):
+                self._answer(writer, data)
         except ConnectionError:
             pass  # the same to a device as an orderly end: the line below records it
         finally:
             self._gone(writer)
+
+    def _answer(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+        """What the reader sent; devices that do not listen ignore it."""
+        if self._control is not None:
+            for frame in self._control(self._world, self._pace.passed(), data):
+                self._send(writer, frame)
 
     def _gone(self, writer: asyncio.StreamWriter) -> None:
         """Notes the end of a connection, once."""

@@ -17,9 +17,16 @@ def frames(kind: str) -> list[dict[str, Any]]:
     return [{"source": document.get("source", ""), **row} for row in document["frame"]]
 
 
-def bytes_of(row: dict[str, Any]) -> bytes:
-    """The frame as it comes from the line."""
-    return bytes.fromhex(row["hex"]) if "hex" in row else row["text"].encode() + b"\r\n"
+def bytes_of(row: dict[str, Any]) -> list[bytes]:
+    """The frame as it comes from the line; a row with a list of ``hex`` has several that belong together."""
+    if "text" in row:
+        return [row["text"].encode() + b"\r\n"]
+    return [bytes.fromhex(text) for text in ([row["hex"]] if isinstance(row["hex"], str) else row["hex"])]
+
+
+def expected(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """The readings of a row: ``reading``, or a list ``readings``."""
+    return row["readings"] if "readings" in row else [row["reading"]]
 
 
 def meaning(reading: Reading, like: dict[str, Any]) -> dict[str, Any]:
@@ -29,7 +36,8 @@ def meaning(reading: Reading, like: dict[str, Any]) -> dict[str, Any]:
         case Numeric(values=values, invalid=invalid):
             assert {name for name, value in values.items() if value is None} == set(invalid)
             known = {name: value for name, value in values.items() if value is not None}
-            return {"type": "numeric", "values": known, **({"invalid": invalid} if invalid else {}), **common}
+            said = {} if reading.conditions is None else {"conditions": sorted(reading.conditions)}
+            return {"type": "numeric", "values": known, **({"invalid": invalid} if invalid else {}), **said, **common}
         case Occurrence(name=name, details=details):
             return {"type": "occurrence", "name": name, "details": details, **common}
         case Waveform():

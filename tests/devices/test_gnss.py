@@ -1,6 +1,7 @@
 """NMEA receiver: joining of sentences, gates, and real receivers' logs against gpsd's own answer."""
 
 import json
+import math
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,11 +26,20 @@ READINGS = st.builds(
             "course": st.none() | st.floats(0, 360),
             "altitude": st.none() | st.floats(-499, 8999),
             "hdop": st.none() | st.floats(0, 4.9),
-        }
+        },
+        optional={"position-error": st.none() | st.floats(0, 9_000)},
     ),
     test=st.booleans(),
 )
-STEP = {"latitude": 1e-7, "longitude": 1e-7, "speed": 2e-3, "course": 6e-3, "altitude": 6e-2, "hdop": 6e-3}
+STEP = {
+    "latitude": 1e-7,
+    "longitude": 1e-7,
+    "speed": 2e-3,
+    "course": 6e-3,
+    "altitude": 6e-2,
+    "hdop": 6e-3,
+    "position-error": 2e-3,
+}
 
 
 def agrees(sent: Reading, got: Reading) -> bool:
@@ -219,3 +229,67 @@ def test_sentences_torn_by_the_network_are_joined(recordings: Path) -> None:
     assert [item.values["latitude"] for item in items if isinstance(item, Numeric)] == [
         pytest.approx(20.628798667, abs=1e-5)
     ]
+
+
+@pytest.mark.data
+def test_errors_are_those_gpsd_reads_from_gst(recordings: Path) -> None:
+    log = recordings / "nmea" / "quectel-L70.log"
+    items = Decoder().feed(stream_of(log), NEW_YEAR)
+    got = {item.observed_at: item.values for item in items if isinstance(item, Numeric)}
+    reports = [
+        json.loads(line) for line in log.with_name(log.name + ".chk").read_bytes().splitlines() if b'"GST"' in line
+    ]
+    compared = 0
+    for report in reports:
+        values = got.get(round(datetime.fromisoformat(report["time"]).timestamp() * SECOND), {})
+        if "position-error" in values:  # the first epoch's position is out before its GST comes
+            assert values["position-error"] == pytest.approx(math.hypot(report["lat"], report["lon"]), abs=1e-3)
+            assert values["altitude-error"] == pytest.approx(report["alt"], abs=1e-3)
+            compared += 1
+    assert compared >= 10
+    assert len(got) - len({at for at, values in got.items() if "position-error" in values}) <= 2
+
+
+# ---- GST -------------------------------------------------------------------------------------------------------------
+
+
+def with_error(second: float, error: float) -> tuple[bytes, bytes, bytes]:
+    gst, rmc, gga, _ = encode(fix(second, **{"position-error": error, "altitude-error": 2.0})).split(b"\r\n")
+    return gst + b"\r\n", rmc + b"\r\n", gga + b"\r\n"
+
+
+def errors(items: list[Reading | FrameError]) -> list[float | None]:
+    return [item.values.get("position-error") for item in items if isinstance(item, Numeric)]
+
+
+def test_a_receiver_that_sends_its_error_last_is_understood_after_the_first_epoch() -> None:
+    stream = b"".join(rmc + gga + gst for gst, rmc, gga in (with_error(n, n + 1.0) for n in range(4)))
+    items = Decoder().feed(stream, 0)
+    assert errors(items) == [
+        None,
+        pytest.approx(2.0, abs=1e-3),
+        pytest.approx(3.0, abs=1e-3),
+        pytest.approx(4.0, abs=1e-3),
+    ]
+
+
+def test_errors_that_come_now_and_then_hold_up_one_position_at_most() -> None:
+    decoder = Decoder()
+    found = []
+    for second in range(6):
+        gst, rmc, gga = with_error(second, 5.0)
+        found.append(errors(decoder.feed(rmc + gga + (gst if second == 2 else b""), 0)))
+    assert found == [[None], [None], [None], [], [None, None], [None]]
+
+
+def test_an_error_alone_makes_no_position() -> None:
+    gst = with_error(1, 5.0)[0]
+    assert Decoder().feed(gst + with_error(2, 5.0)[0] + gst, 0) == []
+
+
+def test_a_receiver_without_an_error_says_so() -> None:
+    nothing: dict[str, float | None] = {"position-error": None}
+    gst, rmc, gga, _ = encode(fix(1, 35.0, 118.0, **nothing)).split(b"\r\n")
+    (reading,) = Decoder().feed(b"\r\n".join((gst, rmc, gga, b"")), 0)
+    assert isinstance(reading, Numeric)
+    assert (reading.values["position-error"], reading.invalid["position-error"]) == (None, "no-measurement")
