@@ -38,8 +38,9 @@ format: setup  ## let ruff repair what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: setup  ## write the generated part of docs/asyncapi.yaml
+docs: setup  ## write docs/devices.md and the generated part of docs/asyncapi.yaml
 	$(BIN)/python scripts/asyncapi.py
+	$(BIN)/python scripts/devices.py
 
 test: setup web test-servers  ## every test; ARGS="-k gap" passes options on to pytest
 	$(NPM) test

@@ -12,7 +12,7 @@ from gateway.contract.quantity import HOUR, QUANTITIES, SECOND
 from gateway.contract.topic import UnitAddress
 from gateway.contract.waveform import WaveFrame
 from gateway.ledger import LaneLedger, Ledger, Receipt
-from gateway.ports import RecordFlag
+from gateway.ports import LogMessage, RecordFlag
 from gateway.unpack import Refused, Route, Unpacked
 
 LATE_AFTER: Final = 60 * SECOND
@@ -29,7 +29,7 @@ class AdmitReason(StrEnum):
     UNKNOWN_UNIT = "unknown-unit"
     FOREIGN_TOPIC = "foreign-topic"  # the unit is registered under another site or kind
     OUT_OF_RANGE = "out-of-range"  # one value is not plausible; the record is stored
-    UNKNOWN_COMMAND = "unknown-command"  # a reply to a command this gateway did not send
+    BAD_CONDITION = "bad-condition"  # a condition that does not say what or whether; the record is stored
     RESERVED_NAME = "reserved-name"  # an epoch or device name that is the gateway's own
     TOO_MANY_GAPS = "too-many-gaps"  # not admitted, so not acked, so not lost
 
@@ -86,6 +86,14 @@ class Greeting(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
 
 
+class Answered(msgspec.Struct, frozen=True, gc=False):
+    """A registered unit's reply to a command; whether anybody asked is for the command desk to say."""
+
+    route: Route
+    body: Reply
+    log: LogMessage
+
+
 class Admission:
     """Judges messages in the order of the log. State: the ledger, the units, their clocks."""
 
@@ -94,7 +102,7 @@ class Admission:
         self.units = units
         self.clocks = clocks
 
-    def admit(self, message: Unpacked) -> Admitted | Duplicate | Greeting | Refused:
+    def admit(self, message: Unpacked) -> Admitted | Duplicate | Greeting | Answered | Refused:
         """What becomes of one message. Values out of range are still inside: see :func:`implausible`."""
         route = message.route
         unit = self.units.get(route.address.unit)
@@ -107,19 +115,32 @@ class Admission:
             self._hear(route, body, received_at)
             return Greeting(route, body, received_at, message.log.payload)
         if isinstance(body, Reply):
-            return _refuse(message, AdmitReason.UNKNOWN_COMMAND, body.id)
+            return Answered(route, body, message.log)
         return self._number(message, body, unit)
 
     def account(self, refused: Refused) -> LaneLedger | None:
         """Counts the number of a refused record as received; None when it had none or it came before."""
+        lane = self._lane_of(refused)
+        if lane is None or refused.seq is None:
+            return None
+        new = self.ledger.receive(lane, refused.seq, refused.log.logged_at) is Receipt.NEW
+        return lane if new else None
+
+    def account_for(self, failed: Refused) -> LaneLedger | None:
+        """As `account`, for a record that failed on its way through admission: it may have been counted already."""
+        lane = self._lane_of(failed)
+        if lane is None or failed.seq is None:
+            return None
+        self.ledger.receive(lane, failed.seq, failed.log.logged_at)
+        return lane if lane.contains(failed.seq) else None  # else it was not admitted, so not acked, so not lost
+
+    def _lane_of(self, refused: Refused) -> LaneLedger | None:
         route = refused.route
-        if route is None or route.lane is None or refused.epoch is None or refused.seq is None:
+        if route is None or route.lane is None or refused.epoch is None:
             return None
         if route.address.unit not in self.units or refused.epoch == RESERVED_EPOCH:
             return None
-        lane = self.ledger.lane(route.address.unit, refused.epoch, route.lane)
-        new = self.ledger.receive(lane, refused.seq, refused.log.logged_at) is Receipt.NEW
-        return lane if new else None
+        return self.ledger.lane(route.address.unit, refused.epoch, route.lane)
 
     def _hear(self, route: Route, hello: Hello, received_at: Instant) -> None:
         unit = route.address.unit

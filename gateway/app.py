@@ -22,33 +22,49 @@ import nats
 import structlog
 from nats.aio.client import Client
 from prometheus_client import CollectorRegistry
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from gateway.acks import AckDesk
-from gateway.adapters import accounts, alert_reads, audit_log, clock, evidence, history, people, registry, tables
+from gateway.adapters import (
+    accounts,
+    alert_reads,
+    audit_log,
+    care,
+    clock,
+    commands,
+    evidence,
+    history,
+    people,
+    registry,
+    subjects,
+)
 from gateway.adapters.auth_callout import AuthCallout
 from gateway.adapters.broker import load_secrets, read_ports
 from gateway.adapters.commit import commit
+from gateway.adapters.gateway_file import announce, last_port
 from gateway.adapters.jetstream import BrokerAddress, Inbox, StreamLimits
 from gateway.adapters.load import load
 from gateway.adapters.metrics import Metrics
 from gateway.adapters.migrate import migrate
 from gateway.adapters.sql import DATABASE_NAME, Database, connect
 from gateway.admit import Admission
-from gateway.alerts.alert import Alert, IllegalMove, UnknownAlert
+from gateway.alerts.alert import Alert
 from gateway.alerts.book import AlertBook
 from gateway.api.live import LiveHub
-from gateway.api.ports import AlertNotFound, DemoLogin, IllegalTransition, Snapshot
+from gateway.api.ports import DemoLogin, Snapshot
 from gateway.api.services import Services
 from gateway.changes import Changes
-from gateway.config import Settings, write_private
+from gateway.commands.desk import CommandDesk
+from gateway.config import Settings
+from gateway.contract.quantity import MINUTE
+from gateway.contract.topic import UnitAddress
 from gateway.derive.derivation import Derivation
 from gateway.derive.heart_rate import load_detector
+from gateway.front_desk import FrontDesk
 from gateway.housekeeping import housekeeping
 from gateway.pipeline import Conflict, Pipeline
 from gateway.registry_watch import RegistryWatch
-from gateway.stages import PersonsMove, Stages
+from gateway.stages import Stages
 from gateway.unpack import Unpacker
 
 if TYPE_CHECKING:
@@ -65,14 +81,6 @@ RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 STATIC_DIR = Path(__file__).parent / "api" / "static"
 
 
-class GatewayFile(msgspec.Struct, frozen=True):
-    """DIR/gateway.json: where the running gateway answers."""
-
-    http: int
-    host: str
-    pid: int
-
-
 class Gateway:
     """One gateway process. Build it with :func:`open_gateway`; ``run`` ends when ``stop`` is set."""
 
@@ -87,14 +95,15 @@ class Gateway:
         self.troubles: dict[str, str] = {"start": "starting"}  # why not ready
         self.committed_at = 0
         self.caught_up = True
-        self.moves: list[PersonsMove] = []
         self.database = Database(connect(data / DATABASE_NAME))
         migrate(self.database.engine)
-        self.restored = self.database.submit(lambda connection: load(connection, self.started_at)).result()
+        idle = round(settings.sessions.idle_minutes * MINUTE)
+        self.restored = self.database.submit(lambda c: load(c, self.started_at, idle)).result()
         self.registry_metrics = CollectorRegistry()
         self.metrics = Metrics(self.registry_metrics)
         limits = StreamLimits(settings.broker.log_hours, settings.broker.log_bytes)
         self.inbox = Inbox(lambda: _broker_address(data), limits, clock.now)
+        self.front_desk = FrontDesk(self.database, self.inbox.wake)
         self.book = AlertBook(self.restored.open_alerts)
         self.hub = LiveHub(
             clock=clock.now, snapshot=self.snapshot, site_of=self._site_of, metrics=self.registry_metrics
@@ -103,9 +112,9 @@ class Gateway:
         self.derivation = Derivation(self.restored.ledger)
         self.derivation.ready = False
         self.stages = self._build_stages()
-        self.pipeline = Pipeline(Unpacker(), self.stages, self._commit, self._send_ack)
+        self.pipeline = Pipeline(Unpacker(), self.stages, self._commit, self._send)
         secrets = load_secrets(data)
-        self.callout = AuthCallout(secrets.account_seed, {}, clock.now, self.metrics.refused_connections.inc)
+        self.callout = AuthCallout(secrets.account_seed, {}, clock.wall, self.metrics.refused_connections.inc)
         self.registry_watch = RegistryWatch(
             self.reader, self.stages, self.callout.credentials, self.hub, self.connect_system
         )
@@ -115,7 +124,11 @@ class Gateway:
     def _build_stages(self) -> Stages:
         restored, fleet = self.restored, self.restored.fleet
         admission = Admission(restored.ledger, fleet.units, fleet.clocks)
-        addresses = fleet.units.get
+
+        def address(unit: str) -> UnitAddress | None:
+            entry = fleet.units.get(unit)
+            return entry.address if entry else None
+
         return Stages(
             admission=admission,
             sequencer=restored.sequencer,
@@ -123,31 +136,14 @@ class Gateway:
             rules=restored.rules,
             silence=restored.silence,
             book=self.book,
+            standing=restored.standing,
+            commands=CommandDesk(restored.commands, address, clock.now),
             fleet=fleet,
-            desk=AckDesk(lambda unit: entry.address if (entry := addresses(unit)) else None, clock.now),
+            desk=AckDesk(address, clock.now),
             live=self.hub,
         )
 
     # ---- what the API asks ------------------------------------------------------------------------------------------
-
-    async def acknowledge(self, alert_id: str, actor: str) -> dict[str, Any]:
-        """Puts the acknowledgement into the path and waits for its commit (port ``gateway.api.ports.Alerts``)."""
-        future: asyncio.Future[Alert] = asyncio.get_running_loop().create_future()
-        self.moves.append(PersonsMove(alert_id, actor, future))
-        self.inbox.wake()
-        try:
-            alert = await future
-        except IllegalMove as refusal:
-            raise IllegalTransition(refusal.state) from refusal
-        except UnknownAlert as refusal:
-            raise await self._ended(alert_id) from refusal
-        return _alert_body(alert)
-
-    async def _ended(self, alert_id: str) -> Exception:
-        """An alert that is not open: resolved (409) or never heard of (404)."""
-        state = select(tables.alert.c.state).where(tables.alert.c.id == alert_id)
-        found = await asyncio.wrap_future(self.database.submit(lambda connection: connection.execute(state).scalar()))
-        return IllegalTransition(str(found)) if found else AlertNotFound(alert_id)
 
     def snapshot(self) -> Snapshot:
         """All units and open alerts now."""
@@ -180,8 +176,7 @@ class Gateway:
             batch = await self.inbox.batch()
             self.caught_up = batch.caught_up
             self._note("broker", batch.trouble)
-            moves, self.moves = self.moves, []
-            changes = await self.pipeline.step(batch, moves)
+            changes = await self.pipeline.step(batch, self.front_desk.take())
             if batch.position is not None:
                 self.committed_at = batch.position.logged_at
             self.metrics.observe_batch(changes, len(batch.messages), self._commit_seconds, clock.now())
@@ -215,15 +210,16 @@ class Gateway:
                 await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
             else:
                 self.troubles.pop("database", None)
-                self._commit_seconds = (clock.now() - began) / 1e6
+                self._commit_seconds = clock.machine_seconds(clock.now() - began)
                 return conflicts
         raise RuntimeError("the database has refused a commit a million times")
 
-    async def _send_ack(self, subject: str, payload: bytes) -> None:
+    async def _send(self, subject: str, payload: bytes) -> None:
+        """Acks and commands: QoS 0, because both are sent again."""
         try:
             await self.inbox.client.publish(subject, payload)
         except (nats.errors.Error, OSError) as error:
-            log.warning("ack not sent; the agent will ask again", subject=subject, error=repr(error))
+            log.warning("not sent; it will be sent again", subject=subject, error=repr(error))
 
     async def load_detector(self) -> None:
         """Heart rates begin when the detector has been loaded; until then frames are stored and kept for its window."""
@@ -252,7 +248,8 @@ class Gateway:
 
     def _observe(self) -> None:
         restored = self.restored
-        self.metrics.observe_fleet(restored.fleet, restored.ledger, len(self.book.open))
+        open_commands = len(self.stages.commands.open)
+        self.metrics.observe_fleet(restored.fleet, restored.ledger, len(self.book.open), open_commands)
 
     async def serve_api(self) -> None:
         """The HTTP server, in this event loop. Its imports are half of a start: they wait for ingest."""
@@ -270,7 +267,12 @@ class Gateway:
             alert_reads=alert_reads,
             evidence=evidence,
             history=history,
-            alerts=self,
+            alerts=self.front_desk,
+            commands=self.front_desk,
+            command_reads=commands,
+            windows=self.front_desk,
+            care=care,
+            subjects=subjects,
             metrics=self.registry_metrics,
             readiness=self.readiness,
             clock=clock.now,
@@ -281,7 +283,7 @@ class Gateway:
             on_association=self._follow_association,
         )
         http = self.settings.http
-        self.server = build_server(create_app(services), http.host, http.port or _last_port(self.data))
+        self.server = build_server(create_app(services), http.host, http.port or last_port(self.data))
         if not self.stop.is_set():
             self._announce(self.server.port)
             await self.server.serve()
@@ -300,8 +302,7 @@ class Gateway:
         return DemoLogin(*await asyncio.wrap_future(self.database.submit(lambda c: accounts.ensure_demo(c, now))))
 
     def _announce(self, port: int) -> None:
-        entry = GatewayFile(port, self.settings.http.host, os.getpid())
-        write_private(self.data / "gateway.json", msgspec.json.encode(entry))
+        entry = announce(self.data, self.settings.http.host, port)
         log.info("gateway listens", url=f"http://{entry.host}:{port}/")
 
     async def run(self) -> None:
@@ -369,14 +370,6 @@ def _broker_address(data: Path) -> BrokerAddress:
 def _alert_body(alert: Alert) -> dict[str, Any]:
     body: dict[str, Any] = msgspec.to_builtins(alert)
     return body
-
-
-def _last_port(data: Path) -> int:
-    """The port of the last run, so that an open page finds the gateway again; 0 when there was none."""
-    try:
-        return msgspec.json.decode((data / "gateway.json").read_bytes(), type=GatewayFile).http
-    except (FileNotFoundError, msgspec.MsgspecError):
-        return 0
 
 
 async def _quiet(error: Exception) -> None:

@@ -4,6 +4,9 @@ import msgspec
 
 from gateway.admit import Admitted, Duplicate, Greeting
 from gateway.alerts.book import Transition
+from gateway.care.sessions import SessionWork
+from gateway.care.window import WindowChange
+from gateway.commands.command import CommandChange
 from gateway.contract.envelope import Instant
 from gateway.fleet import Latest
 from gateway.ledger import Absence, LaneLedger
@@ -29,6 +32,11 @@ class Batch(msgspec.Struct, frozen=True):
     caught_up: bool = True
     notes: list[tuple[str, str]] = []  # (alert code, why): what happened to the log
     trouble: str | None = None  # why the broker cannot be read now; None = it can
+
+    @property
+    def read_to_end(self) -> bool:
+        """Whether the log holds nothing that has not been looked at."""
+        return self.caught_up and self.trouble is None
 
 
 class LaneChange(msgspec.Struct, frozen=True, gc=False):
@@ -60,11 +68,14 @@ class Changes(msgspec.Struct):
     latest: list[tuple[str, str, str, Latest]] = []
     transitions: list[Transition] = []
     holds: list[tuple[str, str, Hold]] = []
+    commands: list[CommandChange] = []
+    windows: list[WindowChange] = []
+    sessions: SessionWork | None = None
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to write but, perhaps, a newer position."""
         return not any(
             (self.records, self.duplicates, self.rejections, self.greetings, self.lanes, self.latest,
-             self.transitions, self.holds)
+             self.transitions, self.holds, self.commands, self.windows, self.sessions)
         )  # fmt: skip

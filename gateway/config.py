@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -35,12 +36,19 @@ class RetentionSettings(msgspec.Struct, frozen=True):
     bytes: int = 50 << 30
 
 
+class SessionSettings(msgspec.Struct, frozen=True):
+    """After how long without use a health kiosk's session ends when nobody has said that it is over."""
+
+    idle_minutes: Annotated[float, msgspec.Meta(gt=0, le=120)] = 5
+
+
 class Settings(msgspec.Struct, frozen=True):
     """All of it."""
 
     http: HttpSettings = HttpSettings()
     broker: BrokerSettings = BrokerSettings()
     retention: RetentionSettings = RetentionSettings()
+    sessions: SessionSettings = SessionSettings()
 
 
 class SettingsError(ValueError):

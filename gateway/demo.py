@@ -1,6 +1,6 @@
 """``lastmile demo`` and ``lastmile replay``: the real program, run for somebody who wants to see it.
 
-demo --starts--> serve (broker, gateway)   simulate (three ambulances)   agent x 3
+demo --starts--> serve (broker, gateway)   simulate (the whole fleet)   an agent for each unit
  |                                                                  all real processes, real sockets
  +--watches--> the live feed, as a screen does: latency; /metrics: counts; at the end `lastmile audit`
 """
@@ -13,7 +13,7 @@ import time
 from collections import deque
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 import typer
@@ -24,10 +24,30 @@ from gateway.supervisor import end, start
 from gateway.watcher import FeedWatcher, Figures
 
 DEFAULT_DATA: Final = Path("var/demo")
-AMBULANCES: Final = (
-    ("amb-001", "linyi", "沂 A·120-01", "ambulance-chest-pain"),
-    ("amb-002", "wenling", "温 J·120-02", "ambulance-stable"),
-    ("amb-003", "chengdu", "蓉 A·120-03", "ambulance-hypoxia"),
+
+
+class DemoUnit(NamedTuple):
+    """A unit of the demo: a name people read, the agent's profile and the scenario its devices play."""
+
+    unit: str
+    site: str
+    name: str
+    kind: UnitKind
+    scenario: str
+
+    @property
+    def profile(self) -> str:
+        return self.kind.value.replace("-", "_")
+
+
+FLEET: Final = (
+    DemoUnit("amb-001", "linyi", "沂 A·120-01", UnitKind.AMBULANCE, "ambulance-chest-pain"),
+    DemoUnit("amb-002", "wenling", "温 J·120-02", UnitKind.AMBULANCE, "ambulance-stable"),
+    DemoUnit("amb-003", "chengdu", "蓉 A·120-03", UnitKind.AMBULANCE, "ambulance-hypoxia"),
+    DemoUnit("kiosk-01", "jiyang", "济阳街道养老服务站 1 号机", UnitKind.HEALTH_KIOSK, "kiosk-morning"),
+    DemoUnit("bed-01", "jiyang", "居家床位 101", UnitKind.HOMECARE_BED, "bed-night"),
+    DemoUnit("beacons-3f", "chengdu", "住院部 3 楼", UnitKind.BEACON_SITE, "ward-walk"),
+    DemoUnit("van-01", "linyi", "沂 A·配送-01", UnitKind.DELIVERY_VAN, "van-round"),
 )
 START_SECONDS: Final = 60
 DRAIN_SECONDS: Final = 1.0  # between the last reading and the end of the agents
@@ -57,7 +77,7 @@ def run_demo(
     data: Data = DEFAULT_DATA,
     http: Annotated[str | None, typer.Option(help="HOST:PORT of the page; loopback only.")] = None,
 ) -> None:
-    """Start everything with three simulated ambulances, and a page to look at."""
+    """Start everything with a simulated fleet of all five families, and a page to look at."""
     from gateway.operate import configure_log
 
     configure_log("WARNING")
@@ -103,18 +123,17 @@ class _Demo:
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, self.stop.set)
         tokens = {
-            unit: unit_token(self.data, unit, site, name, Provenance.SIMULATED, UnitKind.AMBULANCE)
-            for unit, site, name, _ in AMBULANCES
+            each.unit: unit_token(self.data, each.unit, each.site, each.name, Provenance.SIMULATED, each.kind)
+            for each in FLEET
         }
         began = time.monotonic()
         async with AsyncExitStack() as running:
             url = await self._start_gateway(running)
             if url is None:
                 return 1
-            await self._start_ambulances(running, tokens)
-            print(
-                f"\n  Lastmile demo (loopback only, simulated patients)\n  open {url}\n  Ctrl-C ends it\n", flush=True
-            )
+            await self._start_fleet(running, tokens)
+            print("\n  Lastmile demo (loopback only, simulated devices and people)", flush=True)
+            print(f"  open {url}\n  Ctrl-C ends it\n", flush=True)
             figures = await self._watch(url, seconds)
         if report is not None:
             body = await _report(self.data, figures, time.monotonic() - began)
@@ -133,20 +152,28 @@ class _Demo:
         running.push_async_callback(end, serve)
         return await wait_ready(self.data, self.stop)
 
-    async def _start_ambulances(self, running: AsyncExitStack, tokens: dict[str, Path]) -> None:
+    async def _start_fleet(self, running: AsyncExitStack, tokens: dict[str, Path]) -> None:
         port_file = self.data / "simulator.json"
         port_file.unlink(missing_ok=True)
-        arguments = ["simulate", AMBULANCES[0][3], "--ledger", str(self.data / "ledger"), "--port-file", str(port_file)]
-        for unit, _, _, scenario in AMBULANCES:
-            arguments += ["--unit", f"{unit}:{scenario}"]
-        simulator = await start(arguments, quiet=True)
-        ports = await _wait_file(port_file, self.stop)
-        agents = [
-            await start(agent_arguments(self.data, unit, site, token, _links(ports["listening"][unit]), simulated=True))
-            for (unit, site, _, _), token in zip(AMBULANCES, tokens.values(), strict=True)
+        arguments = [
+            "simulate",
+            FLEET[0].scenario,
+            "--ledger",
+            str(self.data / "ledger"),
+            "--port-file",
+            str(port_file),
         ]
+        for each in FLEET:
+            arguments += ["--unit", f"{each.unit}:{each.scenario}"]
+        simulator = await start(arguments, quiet=True)
+        addresses = (await _wait_file(port_file, self.stop))["listening"]
+        agents = [await start(self._agent(each, tokens[each.unit], addresses[each.unit])) for each in FLEET]
         running.push_async_callback(_end_all, agents)
         running.push_async_callback(_drain, simulator)
+
+    def _agent(self, each: DemoUnit, token: Path, addresses: dict[str, str]) -> list[str]:
+        links = [f"{device}={address}" for device, address in addresses.items()]
+        return agent_arguments(self.data, each.unit, each.site, token, links, profile=each.profile, simulated=True)
 
     async def _watch(self, url: str, seconds: float | None) -> Figures:
         watcher = FeedWatcher(url)
@@ -194,10 +221,6 @@ async def _wait_file(path: Path, stop: asyncio.Event) -> dict[str, Any]:
             await asyncio.sleep(0.05)
     found: dict[str, Any] = json.loads(path.read_text())
     return found
-
-
-def _links(addresses: dict[str, str]) -> list[str]:
-    return [f"{device}={address}" for device, address in addresses.items()]
 
 
 def agent_arguments(

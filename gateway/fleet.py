@@ -39,6 +39,8 @@ class UnitState(msgspec.Struct):
     epoch: str = ""
     hello_at: Instant = 0
     outbox_records: int = 0
+    firmware: str = ""
+    battery: float | None = None  # of the unit itself, %
     shed: int | None = None  # records declared shed, as the last hello says; None = not heard yet
     latest: dict[tuple[str, str], Latest] = {}
 
@@ -87,6 +89,7 @@ class Fleet:
         earlier.discard(hello.epoch)
         state.presence, state.epoch, state.hello_at = Presence.ONLINE, hello.epoch, at
         state.link_mode, state.outbox_records = hello.link_mode, hello.outbox_records
+        state.firmware, state.battery = hello.firmware, hello.battery
         return legitimate
 
     def observe(self, unit: str, device: str, quantity: str, latest: Latest) -> None:
@@ -120,6 +123,12 @@ class Fleet:
                 known[key] = Latest(value, event_at, received_at, derived)
                 dirty.add(key)
 
+    def forget_values(self, unit: str, start: Instant, end: Instant) -> None:
+        """Values of a training that is over are nobody's newest."""
+        known = self.states[unit].latest if unit in self.states else {}
+        for key in [key for key, value in known.items() if start <= value.event_at < end]:
+            del known[key]
+
     def take_latest(self) -> list[tuple[str, str, str, Latest]]:
         """The values changed since the last call."""
         rows = [
@@ -127,6 +136,7 @@ class Fleet:
             for unit, dirty in self.dirty_latest.items()
             if unit in self.states
             for device, quantity in dirty
+            if (device, quantity) in self.states[unit].latest
         ]
         self.dirty_latest.clear()
         return rows
@@ -144,6 +154,8 @@ class Fleet:
             "link": str(state.presence) if state.presence else "never",
             "link_mode": str(state.link_mode),
             "hello_at": state.hello_at,
+            "firmware": state.firmware,
+            "battery": state.battery,
             "clock": {"quality": str(clock.quality), "offset": clock.offset, "error": clock.error},
             "outbox_records": state.outbox_records,
             "gaps_open": gaps_open,

@@ -1,6 +1,6 @@
 """The path of every message, on one screen.
 
-    fetch -> unpack -> admit -> push signals -> derive -> evaluate -> apply -> commit -> push alerts -> ack
+    fetch -> unpack -> admit -> push signals -> derive -> evaluate -> apply -> commit -> push alerts -> ack, command
 
 A batch is what arrived while the batch before was being committed. Everything between ``unpack`` and ``commit`` is
 synchronous and takes its times from the log. Agents get their ack after the commit, and only then; a commit that
@@ -8,12 +8,14 @@ fails is tried again until it succeeds, so nothing after it ever runs ahead of t
 """
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 
 from gateway.changes import Batch, Changes
 from gateway.failpoint import failpoint
-from gateway.stages import PersonsMove, Stages
+from gateway.moves import PersonsMove
+from gateway.stages import Stages
 from gateway.unpack import Unpacker
 
 
@@ -25,19 +27,19 @@ class Conflict(msgspec.Struct, frozen=True):
 
 
 Commit = Callable[[Changes], Awaitable[list[Conflict]]]
-SendAck = Callable[[str, bytes], Awaitable[None]]
+Send = Callable[[str, bytes], Awaitable[None]]
 
 
 class Pipeline:
     """One batch at a time, in the log's order."""
 
-    def __init__(self, unpacker: Unpacker, stages: Stages, commit: Commit, send_ack: SendAck) -> None:
+    def __init__(self, unpacker: Unpacker, stages: Stages, commit: Commit, send: Send) -> None:
         self.unpacker = unpacker
         self.stages = stages
         self.commit = commit
-        self.send_ack = send_ack
+        self.send = send
 
-    async def step(self, batch: Batch, moves: list[PersonsMove]) -> Changes:
+    async def step(self, batch: Batch, moves: list[PersonsMove[Any]]) -> Changes:
         """Takes one batch, and what people did meanwhile, all the way."""
         stages, now = self.stages, batch.now
         failpoint("after-fetch")
@@ -50,8 +52,8 @@ class Pipeline:
         failpoint("after-derive")
         findings = stages.evaluate(admitted, evaluable, batch)
         failpoint("after-rules")
-        transitions = stages.apply(findings, moves, now)
-        changes = stages.changes(admitted, transitions, batch.position)
+        transitions = stages.apply(findings, moves, batch)
+        changes = stages.changes(admitted, transitions, batch.position, now)
         failpoint("before-commit")
         conflicts = await self.commit(changes)
         failpoint("after-commit")
@@ -60,6 +62,10 @@ class Pipeline:
             move.settle()
         failpoint("after-live-push")
         for subject, ack in stages.desk.due():
-            await self.send_ack(subject, ack)
+            await self.send(subject, ack)
         failpoint("after-ack")
+        for subject, command in stages.commands.due():
+            failpoint("before-command-send")
+            await self.send(subject, command)
+            failpoint("after-command-send")
         return changes

@@ -21,6 +21,7 @@ class RecordFlag:
     CLOCK_CORRECTED: Final = 16  # event_at = observed_at + measured offset
     CLOCK_UNTRUSTED: Final = 32  # event_at = received_at
     VALUE_REFUSED: Final = 64  # one value was out of its plausible range; see the reject row
+    SERVICE: Final = 128  # the device was in service mode: stored, shown as such, raises nothing
 
 
 class LogMessage(msgspec.Struct, frozen=True, gc=False):

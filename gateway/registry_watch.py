@@ -10,10 +10,11 @@ from nats.aio.client import Client
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.adapters import clock, tables
+from gateway.adapters import care, clock, tables
 from gateway.adapters.auth_callout import Credential, kick
 from gateway.adapters.load import load_subjects, load_units
 from gateway.admit import RegisteredUnit
+from gateway.care.calibration import Due
 from gateway.fleet import Subject
 from gateway.ports import LiveFeed
 from gateway.stages import Stages
@@ -58,17 +59,20 @@ class RegistryWatch:
 
     async def refresh(self) -> None:
         """One round: new units may connect, revoked ones lose their place, screens learn whom units speak for."""
-        units, hashes, subjects = await asyncio.to_thread(self._read)
+        units, hashes, subjects, dues = await asyncio.to_thread(self._read)
         for unit in set(self._stages.fleet.units) - set(units):
             self._bar(unit)
         for unit, entry in units.items():
             self._admit(unit, entry, hashes[unit])
         for unit in self._stages.fleet.set_subjects(subjects):
             self._live.notify("unit", unit, {"unit": self._stages.describe(unit)})
+        self._stages.standing.calibrations.set_dues(dues)
 
-    def _read(self) -> tuple[dict[str, RegisteredUnit], dict[str, str], dict[str, Subject]]:
+    def _read(self) -> tuple[dict[str, RegisteredUnit], dict[str, str], dict[str, Subject], list[Due]]:
+        now = clock.now()
         with self._engine.connect() as connection:
-            return load_units(connection), _hashes(connection), load_subjects(connection, clock.now())
+            subjects = load_subjects(connection, now)
+            return load_units(connection), _hashes(connection), subjects, care.dues(connection, now)
 
     def _bar(self, unit: str) -> None:
         log.warning("unit revoked", unit=unit)

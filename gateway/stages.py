@@ -1,15 +1,19 @@
 """The stages of the pipeline and the state they share. Synchronous; times come in as arguments."""
 
-from asyncio import Future
 from typing import Any, Final
 
 import msgspec
 
+from gateway import bulletin, refusals
 from gateway.acks import AckDesk
-from gateway.admit import Admission, Admitted, Duplicate, Greeting, implausible
-from gateway.alerts.alert import Alert, IllegalMove, UnknownAlert
+from gateway.admit import Admission, AdmitReason, Admitted, Answered, Duplicate, Greeting, implausible
+from gateway.alerts.alert import IllegalMove, UnknownAlert
 from gateway.alerts.book import AlertBook, Transition
+from gateway.care.window import WindowRefused
 from gateway.changes import Batch, Changes, LaneChange, Position, Rejection
+from gateway.commands.command import CommandConflict
+from gateway.commands.desk import CommandDesk
+from gateway.contract import condition
 from gateway.contract.envelope import Instant, LinkMode, Presence
 from gateway.contract.observation import Event, Observation
 from gateway.contract.quantity import SECOND
@@ -18,15 +22,18 @@ from gateway.derive.derivation import Derivation
 from gateway.derive.silence import SilenceWatch, wave_channel
 from gateway.fleet import GATEWAY_DEVICE, Fleet, Latest
 from gateway.ledger import LaneLedger
-from gateway.ports import LiveFeed, LogMessage, RecordFlag
+from gateway.moves import Acknowledgement, CommandRequest, PersonsMove, WindowEnd, WindowStart
+from gateway.ports import LiveFeed, RecordFlag
+from gateway.refusals import INTERNAL_ERROR
 from gateway.rules.catalogue import LIMITS, THRESHOLDS
 from gateway.rules.engine import Rules
+from gateway.rules.switches import BadCondition
 from gateway.rules.threshold import Finding
 from gateway.sequence import Sequencer
+from gateway.standing import Standing
 from gateway.unpack import Refused, Unpacked
 
 BROKER_PATIENCE: Final = 5 * SECOND
-INTERNAL_ERROR: Final = "internal-error"  # our fault, not the sender's
 
 
 class Intake(msgspec.Struct):
@@ -38,25 +45,6 @@ class Intake(msgspec.Struct):
     rejections: list[Rejection] = []
     lanes: dict[int, LaneLedger] = {}
     imposters: list[str] = []  # units greeted by an epoch that had been superseded
-
-
-class PersonsMove:
-    """An acknowledgement waiting for its place in the path; its future is done after the commit."""
-
-    def __init__(self, alert_id: str, actor: str, future: "Future[Alert]") -> None:
-        self.alert_id = alert_id
-        self.actor = actor
-        self.future = future
-        self.outcome: Alert | IllegalMove | UnknownAlert | None = None
-
-    def settle(self) -> None:
-        """Tells the person who waits."""
-        if self.future.done() or self.outcome is None:
-            return
-        if isinstance(self.outcome, Alert):
-            self.future.set_result(self.outcome)
-        else:
-            self.future.set_exception(self.outcome)
 
 
 class Stages:
@@ -71,6 +59,8 @@ class Stages:
         rules: Rules,
         silence: SilenceWatch,
         book: AlertBook,
+        commands: CommandDesk,
+        standing: Standing,
         fleet: Fleet,
         desk: AckDesk,
         live: LiveFeed,
@@ -81,6 +71,8 @@ class Stages:
         self.rules = rules
         self.silence = silence
         self.book = book
+        self.commands = commands
+        self.standing = standing
         self.fleet = fleet
         self.desk = desk
         self.live = live
@@ -97,12 +89,12 @@ class Stages:
             try:
                 self._take(intake, message if isinstance(message, Refused) else self.admission.admit(message))
             except Exception as error:  # noqa: BLE001 - one message must not stop the others; it is kept with its reason
-                intake.rejections.append(Rejection(Refused(message.log, INTERNAL_ERROR, repr(error), message.route)))
+                self._take_failed(intake, message, error)
         for lane in intake.lanes.values():
             self.desk.touch(lane)
         return intake
 
-    def _take(self, intake: Intake, outcome: Admitted | Duplicate | Greeting | Refused) -> None:
+    def _take(self, intake: Intake, outcome: Admitted | Duplicate | Greeting | Answered | Refused) -> None:
         match outcome:
             case Admitted():
                 self._take_record(intake, outcome)
@@ -111,17 +103,18 @@ class Stages:
                 self.desk.touch(outcome.lane)
             case Greeting():
                 self._take_greeting(intake, outcome)
+            case Answered():
+                self._take_answer(intake, outcome)
             case Refused():
                 self._take_refused(intake, outcome)
 
     def _take_record(self, intake: Intake, record: Admitted) -> None:
         body = record.body
         if isinstance(body, Observation) and (bad := implausible(body)):
-            record = _without(record, bad)
-            log = LogMessage(0, record.received_at, record.route.address.subject(record.route.channel), record.payload)
+            record = refusals.without(record, bad)
             detail = ", ".join(f"{name}={value}" for name, value in bad.items())
-            refused = Refused(log, "out-of-range", detail, record.route, body.epoch, body.seq, whole=False)
-            intake.rejections.append(Rejection(refused, record.lane))
+            intake.rejections.append(refusals.in_part(record, AdmitReason.OUT_OF_RANGE, detail))
+        record = self.standing.mark(record)
         intake.records.append(record)
         intake.lanes[record.lane.id] = record.lane
 
@@ -130,6 +123,8 @@ class Stages:
         if hello.presence is Presence.OFFLINE and hello.epoch != self.fleet.states[unit].epoch:
             return  # the last will of a connection that has long been replaced
         intake.greetings.append(greeting)
+        if not self._is_online(unit):
+            self.commands.hurry(unit)
         if not self.fleet.greet(unit, hello, greeting.received_at):
             intake.imposters.append(unit)
         lanes = self.admission.ledger.by_unit.get(unit, [])
@@ -138,8 +133,22 @@ class Stages:
                 intake.lanes[lane.id] = lane
         self.desk.greet(greeting.route.address, hello, greeting.received_at, lanes)
 
+    def _take_answer(self, intake: Intake, answer: Answered) -> None:
+        route, reply, log = answer.route, answer.body, answer.log
+        reason = self.commands.answer(route.address.unit, reply, log.logged_at)
+        if reason is not None:
+            intake.rejections.append(Rejection(Refused(log, reason, reply.id, route)))
+
     def _take_refused(self, intake: Intake, refused: Refused) -> None:
         lane = self.admission.account(refused) if refused.reason != "too-many-gaps" else None
+        intake.rejections.append(Rejection(refused, lane))
+        if lane is not None:
+            intake.lanes[lane.id] = lane
+
+    def _take_failed(self, intake: Intake, message: Unpacked | Refused, error: Exception) -> None:
+        """Our own fault: kept, and its number counts as received, or its agent would send it for ever."""
+        refused = Refused(message.log, INTERNAL_ERROR, repr(error), message.route, *refusals.number_of(message))
+        lane = self.admission.account_for(refused)
         intake.rejections.append(Rejection(refused, lane))
         if lane is not None:
             intake.lanes[lane.id] = lane
@@ -155,9 +164,9 @@ class Stages:
                 self.live.wave(unit, record.payload)
             elif isinstance(record.body, Observation):
                 if watched:
-                    self.live.notify("observations", unit, _observations(record, record.body, derived=False))
+                    self.live.notify("observations", unit, bulletin.observations(record, record.body, derived=False))
             else:
-                self.live.notify("event", unit, _event(record, record.body))
+                self.live.notify("event", unit, bulletin.event(record, record.body))
 
     # ---- derive -----------------------------------------------------------------------------------------------------
 
@@ -174,7 +183,7 @@ class Stages:
             intake.lanes[record.lane.id] = record.lane
             assert isinstance(record.body, Observation)
             if self.live.watched:
-                body = _observations(record, record.body, derived=True)
+                body = bulletin.observations(record, record.body, derived=True)
                 self.live.notify("observations", record.route.address.unit, body)
         return ordered + derived
 
@@ -182,7 +191,7 @@ class Stages:
         try:
             return self.derivation.derive(record)
         except Exception as error:  # noqa: BLE001 - the record is stored all the same; what spoilt it is kept
-            intake.rejections.append(_spoilt(record, error))
+            intake.rejections.append(refusals.in_part(record, INTERNAL_ERROR, repr(error)))
             return None
 
     def warm(self, unpacked: list[Unpacked | Refused]) -> None:
@@ -200,8 +209,10 @@ class Stages:
         for record in evaluable:
             try:
                 findings += self._evaluate_record(record)
+            except BadCondition as bad:
+                intake.rejections.append(refusals.in_part(record, AdmitReason.BAD_CONDITION, str(bad)))
             except Exception as error:  # noqa: BLE001 - as in _derive_one
-                intake.rejections.append(_spoilt(record, error))
+                intake.rejections.append(refusals.in_part(record, INTERNAL_ERROR, repr(error)))
         for record in intake.records:
             self._hear(record)
         for greeting in intake.greetings:
@@ -215,7 +226,7 @@ class Stages:
         findings.append(self._judge_broker(batch))
         if batch.caught_up and abs(now - self._last_check) >= SECOND:  # abs: also after the wall clock was set back
             self._last_check = now
-            findings += self._check_silence(now)
+            findings += self._check_silence(now) + self.standing.check(self.fleet, now)
         return findings
 
     def _judge_broker(self, batch: Batch) -> Finding:
@@ -230,13 +241,9 @@ class Stages:
 
     def _evaluate_record(self, record: Admitted) -> list[Finding]:
         body, unit = record.body, record.route.address.unit
-        if record.flags & RecordFlag.TEST:
-            return []
         if isinstance(body, Event):
-            if record.flags & RecordFlag.HISTORICAL:
-                return []
-            return self.rules.report(unit, body.device, body.name, record.event_at, record.simulated)
-        if not isinstance(body, Observation):
+            return self._evaluate_event(record, body)
+        if not isinstance(body, Observation) or not self.standing.counts(record):
             return []
         findings: list[Finding] = []
         device, derived = body.device, body.device == GATEWAY_DEVICE
@@ -248,6 +255,15 @@ class Stages:
                     unit, device, name, value, at, received_at - at, derived=derived, simulated=record.simulated
                 )
         return findings
+
+    def _evaluate_event(self, record: Admitted, event: Event) -> list[Finding]:
+        """A condition that was reported late may still last; any other event this late is history."""
+        if event.test or (record.flags & RecordFlag.HISTORICAL and event.name != condition.EVENT):
+            return []
+        return self.rules.report(
+            record.route.address.unit, event.device, event.name, event.details, record.event_at,
+            simulated=record.simulated, mute=not self.standing.counts(record),
+        )  # fmt: skip
 
     def _hear(self, record: Admitted) -> None:
         unit, body, at = record.route.address.unit, record.body, record.received_at
@@ -277,7 +293,7 @@ class Stages:
     def _check_silence(self, now: Instant) -> list[Finding]:
         findings = []
         weak = {unit for unit, state in self.fleet.states.items() if state.link_mode is LinkMode.WEAK}
-        for change in self.silence.check(now, weak):
+        for change in self.silence.check(now, weak, self.standing.service.resting):
             simulated = self._simulated(change.unit)
             findings.append(
                 self.rules.silence(
@@ -290,25 +306,37 @@ class Stages:
         return self.rules.technical(code, unit, raised, now, bool(unit) and self._simulated(unit), why)
 
     def _simulated(self, unit: str) -> bool:
-        entry = self.fleet.units.get(unit)
-        return entry is not None and entry.provenance != "live"
+        return self.standing.simulated(self.fleet, unit)
 
     # ---- apply ------------------------------------------------------------------------------------------------------
 
-    def apply(self, findings: list[Finding], moves: list[PersonsMove], now: Instant) -> list[Transition]:
-        """The transitions that findings and people's moves make."""
+    def apply(self, findings: list[Finding], moves: list[PersonsMove[Any]], batch: Batch) -> list[Transition]:
+        """The transitions that findings and people's moves make; commands move on."""
+        now = batch.now
         transitions = [made for finding in findings if (made := self.book.apply(finding, now)) is not None]
         for move in moves:
             try:
-                transition = self.book.acknowledge(move.alert_id, move.actor, now)
-            except (IllegalMove, UnknownAlert) as refusal:
-                move.outcome = refusal
-            else:
-                move.outcome = transition.alert
-                transitions.append(transition)
+                if isinstance(move, Acknowledgement):
+                    transitions.append(self.book.acknowledge(move.alert_id, move.actor, now))
+                    move.outcome = transitions[-1].alert
+                elif isinstance(move, CommandRequest):
+                    move.outcome = self.commands.request(move.wanted)
+                elif isinstance(move, WindowStart | WindowEnd):
+                    move.outcome = self.standing.carry_out(move, self.fleet, self.book.open, now)
+            except (IllegalMove, UnknownAlert, CommandConflict, WindowRefused) as refusal:
+                move.refusal = refusal
+        settled = self.standing.settle(self.fleet, self.book, self.rules, self.silence, now)
+        transitions += [made for finding in settled if (made := self.book.apply(finding, now)) is not None]
+        self.commands.advance(now, self._is_online, read_to_end=batch.read_to_end)
         return transitions
 
-    def changes(self, intake: Intake, transitions: list[Transition], position: Position | None) -> Changes:
+    def _is_online(self, unit: str) -> bool:
+        state = self.fleet.states.get(unit)
+        return state is not None and state.presence is Presence.ONLINE
+
+    def changes(
+        self, intake: Intake, transitions: list[Transition], position: Position | None, now: Instant
+    ) -> Changes:
         """All of it as one commit."""
         lanes = [LaneChange(lane, lane.next, lane.seen_at, lane.take_changes()) for lane in intake.lanes.values()]
         devices = []
@@ -327,53 +355,28 @@ class Stages:
             lanes=lanes,
             latest=self.fleet.take_latest(),
             transitions=transitions,
-            holds=self.rules.thresholds.take_dirty(),
+            holds=self.rules.take_dirty(),
+            commands=self.commands.take_changes(),
+            windows=self.standing.service.take_changes(),
+            sessions=self.standing.sessions.take_work(now),
         )
 
     # ---- after the commit -------------------------------------------------------------------------------------------
 
     def push_outcome(self, changes: Changes, conflicts: list[Any]) -> None:
-        """Alerts and link changes go to the screens; conflicts are judged with the next batch."""
+        """Alerts, link changes and commands go to the screens; conflicts are judged with the next batch."""
         for transition in changes.transitions:
             self.live.notify("alert", transition.alert.unit, {"alert": msgspec.to_builtins(transition.alert)})
-        for unit in {greeting.route.address.unit for greeting in changes.greetings}:
+        told = {greeting.route.address.unit for greeting in changes.greetings}
+        for unit in told | {change.window.unit for change in changes.windows}:
             if unit in self.fleet.states:
                 self.live.notify("unit", unit, {"unit": self.describe(unit)})
+        for command in {change.command.id: change.command for change in changes.commands}.values():
+            self.live.notify("command", command.unit, {"command": bulletin.command(command)})
         self._conflicts += [(conflict.unit, conflict.detail) for conflict in conflicts]
 
     def describe(self, unit: str) -> dict[str, Any]:
         """The unit's state for a snapshot, with the limits its values are held against."""
         lanes = self.admission.ledger.by_unit.get(unit, ())
-        return {**self.fleet.describe(unit, sum(lane.open_gaps for lane in lanes)), "limits": LIMITS}
-
-
-def _spoilt(record: Admitted, error: Exception) -> Rejection:
-    """A stored record that a derivation or a rule could not take."""
-    log = LogMessage(0, record.received_at, record.route.address.subject(record.route.channel), record.payload)
-    body = record.body
-    refused = Refused(log, INTERNAL_ERROR, repr(error), record.route, body.epoch, body.seq, whole=False)
-    return Rejection(refused, record.lane)
-
-
-def _without(record: Admitted, bad: dict[str, float]) -> Admitted:
-    """The record with the implausible values left out of what rules and screens see; the payload stays as it came."""
-    assert isinstance(record.body, Observation)
-    values = {name: value for name, value in record.body.values.items() if name not in bad}
-    invalid = record.body.invalid | dict.fromkeys(bad, "out-of-range")
-    body = msgspec.structs.replace(record.body, values=values, invalid=invalid)
-    return msgspec.structs.replace(record, body=body, flags=record.flags | RecordFlag.VALUE_REFUSED)
-
-
-def _observations(record: Admitted, body: Observation, *, derived: bool) -> dict[str, Any]:
-    return {
-        "device": body.device,
-        "at": record.event_at,
-        "received_at": record.received_at,
-        "late": bool(record.flags & RecordFlag.LATE),
-        "derived": derived,
-        "values": body.values,
-    }
-
-
-def _event(record: Admitted, body: Event) -> dict[str, Any]:
-    return {"device": body.device, "at": record.event_at, "name": body.name, "details": body.details}
+        state = self.fleet.describe(unit, sum(lane.open_gaps for lane in lanes))
+        return {**self.standing.describe(unit, state), "limits": LIMITS}

@@ -5,9 +5,12 @@ Children get SIGTERM when the supervisor ends, and are killed with it if it is k
 
 import asyncio
 import ctypes
+import os
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -17,6 +20,7 @@ log = structlog.get_logger("supervisor")
 PAUSES: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)  # seconds before the next start
 STEADY_SECONDS: Final = 30.0  # a child that ran so long starts again at once
 STOP_SECONDS: Final = 4.0
+_NONE: Final[Mapping[str, str]] = {}
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -25,19 +29,24 @@ def command(arguments: list[str]) -> list[str]:
     return [sys.executable, "-m", "gateway.cli", *arguments]
 
 
-async def start(arguments: list[str], *, quiet: bool = False) -> asyncio.subprocess.Process:
-    """Starts one ``lastmile`` process that ends with this one and does not see the terminal's Ctrl-C."""
-    out = asyncio.subprocess.DEVNULL if quiet else None
-    return await asyncio.create_subprocess_exec(
-        *command(arguments), preexec_fn=die_with_parent, stdout=out, stderr=out, stdin=asyncio.subprocess.DEVNULL
-    )
+async def start(
+    arguments: list[str], *, quiet: bool = False, log: Path | None = None, more_environment: Mapping[str, str] = _NONE
+) -> asyncio.subprocess.Process:
+    """Starts one ``lastmile`` process that ends with this one and does not see the terminal's Ctrl-C.
+
+    ``log``: where what it prints goes, added to what is there.
+    """
+    with (log or Path(os.devnull)).open("ab") as file:
+        out = file if log or quiet else None
+        return await asyncio.create_subprocess_exec(
+            *command(arguments), preexec_fn=die_with_parent, stdout=out, stderr=out, stdin=asyncio.subprocess.DEVNULL,
+            env=os.environ | dict(more_environment),
+        )  # fmt: skip
 
 
 def die_with_parent() -> None:
     """In the child: SIGTERM when the parent ends, and a process group of its own."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    import os
-
     os.setpgrp()
 
 

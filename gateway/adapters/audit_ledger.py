@@ -26,7 +26,7 @@ Place = tuple[str, str]  # device, channel
 
 
 class _Line(msgspec.Struct, frozen=True):
-    """A line of the ledger: a reading, or a link that came or went."""
+    """A line of the ledger: a reading, a link that came or went, or a channel that holds more than readings."""
 
     type: str
     device: str
@@ -90,7 +90,7 @@ class UnitWitness:
 
         ``contentless``: per lane, how many numbers are accounted for without their content (shed, gone, retired).
         """
-        readings = self._read(path)
+        readings, open_places = self._read(path)
         allowed = dict(contentless)
         unread = 0
         for place in sorted(readings.keys() | self._parts.keys()):
@@ -104,7 +104,8 @@ class UnitWitness:
             excused = absent & np.array(ledger.excused, np.bool_)
             if place[1] == Lane.WAVE.value:
                 stored = self._without_lone(stored, known, times[absent & ~excused], times[excused], allowed)
-            self._name_strange(place, known, stored)
+            if place not in open_places:
+                self._name_strange(place, known, stored)
             unread += int(excused.sum())
             self._name_missing(place, times[absent & ~excused], allowed)
         return unread
@@ -171,8 +172,10 @@ class UnitWitness:
             detail = f"{place[0]}: {len(times) - excuse} readings observed in this time"
             self._findings.add(Difference("ledger-missing", self._unit, "", place[1], first, last, detail))
 
-    def _read(self, path: Path) -> dict[Place, _Readings]:
+    def _read(self, path: Path) -> tuple[dict[Place, _Readings], set[Place]]:
+        """The ledger's readings, and the places of which agents make records that are no readings."""
         readings: dict[Place, _Readings] = {}
+        open_places: set[Place] = set()
         for number, line in _lines(path):
             if line is None:
                 self._findings.add(Difference("ledger-damaged", self._unit, "", "", number, number, path.name))
@@ -181,11 +184,13 @@ class UnitWitness:
                 place.observed_at.append(line.observed_at)
                 place.digests.append(line.digest)
                 place.excused.append(line.unread)
+            elif line.type == "more":
+                open_places.add((line.device, line.channel))
             elif line.type == "link" and line.state == "down":
                 for (device, _), place in readings.items():
                     if device == line.device:
                         _excuse_last_words(place)
-        return readings
+        return readings, open_places
 
 
 def _merged(parts: Sequence[_Stored]) -> _Stored:

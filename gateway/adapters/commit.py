@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, Insert, Table, func, update
 from sqlalchemy.dialects.sqlite import insert
 
-from gateway.adapters import tables
+from gateway.adapters import commands, sessions, tables, windows
 from gateway.adapters.history import stored_digest
 from gateway.admit import Duplicate
 from gateway.alerts.book import Transition
@@ -67,6 +67,9 @@ def commit(connection: Connection, changes: Changes) -> list[Conflict]:
     if changes.rejections:
         connection.execute(tables.reject.insert(), [_reject_row(rejection) for rejection in changes.rejections])
     _write_alerts(connection, changes.transitions)
+    commands.write(connection, changes.commands)
+    windows.write(connection, changes.windows)
+    sessions.write(connection, changes.sessions)
     _upsert(connection, tables.rule_clock, ["subject", "rule"], [_hold_row(*hold) for hold in changes.holds])
     conflicts = [found for again in changes.duplicates if (found := _conflict(connection, again)) is not None]
     _write_position(connection, changes)

@@ -135,7 +135,7 @@ def _digest_in(block: AnyRow, seq: int) -> int | None:
         return None
 
 
-def _messages(lane: Lane, found: Iterable[Stored]) -> Iterator[tuple[Stored, wire.Message]]:
+def messages(lane: Lane, found: Iterable[Stored]) -> Iterator[tuple[Stored, wire.Message]]:
     """Records with what their payloads say; one that the disk has damaged is left out and logged."""
     for one in found:
         try:
@@ -164,9 +164,15 @@ def latest(connection: Connection, unit: str) -> list[dict[str, Any]]:
 def points(
     connection: Connection, unit: str, quantity: str, start: Instant, end: Instant, device: str | None = None
 ) -> list[dict[str, Any]]:
-    """Every plausible value with ``start <= at < end``, oldest first: {"at", "value"}."""
-    found = sorted(_values(records(connection, unit, Lane.OBS, start, end, device), quantity))
-    return [{"at": at, "value": value} for at, value in found]
+    """Every plausible value with ``start <= at < end``, oldest first: at, received_at, device, value, test."""
+    found = [
+        {
+            "at": one.event_at, "received_at": one.received_at, "device": one.device, "value": value,
+            "test": bool(one.flags & RecordFlag.TEST),
+        }
+        for one, value in _values(records(connection, unit, Lane.OBS, start, end, device), quantity)
+    ]  # fmt: skip
+    return sorted(found, key=lambda point: (point["at"], point["value"]))
 
 
 def series(
@@ -192,32 +198,35 @@ def _signals(
     connection: Connection, unit: str, quantity: str, start: Instant, end: Instant, step: int, device: str | None
 ) -> Iterator[tuple[Instant, blocks.Signal]]:
     for block in blocks_of(connection, unit, Lane.OBS, start, end, device):
-        inside = start <= block.start_at and block.end_at < end
-        if inside and block.start_at // step == block.end_at // step:
-            yield from ((block.start_at, one) for one in _summary(block) if one.name == quantity)
+        inside = start <= block.start_at and block.end_at < end and block.start_at // step == block.end_at // step
+        if inside and (summary := _summary(block)) is not None:
+            yield from ((block.start_at, one) for one in summary if one.name == quantity)
         else:
             within = (one for one in opened(connection, block) if start <= one.event_at < end)
             yield from _single(_values(within, quantity), quantity)
     yield from _single(_values(unfolded(connection, unit, Lane.OBS, start, end, device), quantity), quantity)
 
 
-def _summary(block: AnyRow) -> list[blocks.Signal]:
+def _summary(block: AnyRow) -> list[blocks.Signal] | None:
+    """None when some of the block was measured in service mode: it must be opened to leave that out."""
     try:
-        return blocks.read_header(block.header).signals
+        header = blocks.read_header(block.header)
+        return None if (header.column("flags") & RecordFlag.SERVICE).any() else header.signals
     except blocks.BlockError as error:
         _log.error("damaged-block", block=block.id, unit=block.unit, error=str(error))
         return []
 
 
-def _single(values: Iterable[tuple[Instant, float]], quantity: str) -> Iterator[tuple[Instant, blocks.Signal]]:
-    return ((at, blocks.Signal(quantity, 1, value, value, value)) for at, value in values)
+def _single(values: Iterable[tuple[Stored, float]], quantity: str) -> Iterator[tuple[Instant, blocks.Signal]]:
+    return ((one.event_at, blocks.Signal(quantity, 1, value, value, value)) for one, value in values)
 
 
-def _values(found: Iterable[Stored], quantity: str) -> Iterator[tuple[Instant, float]]:
-    for one, message in _messages(Lane.OBS, found):
+def _values(found: Iterable[Stored], quantity: str) -> Iterator[tuple[Stored, float]]:
+    """Values of a quantity; what a device in service mode said of it is no measurement."""
+    for one, message in messages(Lane.OBS, (one for one in found if not one.flags & RecordFlag.SERVICE)):
         value = message.values.get(quantity) if isinstance(message, Observation) else None
         if value is not None and blocks.plausible(quantity, value):
-            yield one.event_at, value
+            yield one, value
 
 
 # ---- waveforms ------------------------------------------------------------------------------------------------------
@@ -289,7 +298,7 @@ def waveform(
 
 
 def _frames(found: Iterable[Stored]) -> Iterator[_Frame]:
-    for one, frame in _messages(Lane.WAVE, found):
+    for one, frame in messages(Lane.WAVE, found):
         if isinstance(frame, WaveFrame) and frame.n:
             samples = np.frombuffer(frame.samples, "<i2").reshape(len(frame.leads), -1)
             rows = dict(zip(frame.leads, samples, strict=True))
@@ -365,17 +374,18 @@ def recent_frames(connection: Connection, unit: str, since: Instant) -> list[byt
 
 def events(connection: Connection, unit: str, start: Instant, end: Instant) -> list[dict[str, Any]]:
     """What happened in ``start <= at < end``, oldest first: at, received_at, device, name, details, late."""
-    found = []
-    for one, message in _messages(Lane.EVENT, records(connection, unit, Lane.EVENT, start, end)):
-        if isinstance(message, Event):
-            found.append(
-                {
-                    "at": one.event_at,
-                    "received_at": one.received_at,
-                    "device": one.device,
-                    "name": message.name,
-                    "details": message.details,
-                    "late": bool(one.flags & RecordFlag.LATE),
-                }
-            )
-    return sorted(found, key=lambda event: event["at"])
+    found = messages(Lane.EVENT, records(connection, unit, Lane.EVENT, start, end))
+    return sorted((happening(one, said) for one, said in found if isinstance(said, Event)), key=lambda row: row["at"])
+
+
+def happening(one: Stored, event: Event) -> dict[str, Any]:
+    """An event as it is told."""
+    return {
+        "at": one.event_at,
+        "received_at": one.received_at,
+        "device": one.device,
+        "name": event.name,
+        "details": event.details,
+        "late": bool(one.flags & RecordFlag.LATE),
+        "test": bool(one.flags & RecordFlag.TEST),
+    }

@@ -17,6 +17,7 @@ import nats
 import structlog
 from nats.aio.client import Client
 
+from gateway.adapters import clock
 from gateway.adapters.nats_reader import NatsReader, open_reader
 from gateway.changes import Batch, Position
 from gateway.contract.envelope import Instant
@@ -29,7 +30,7 @@ PARTITIONS: Final = 16
 DENIED_SUBJECTS: Final = "lm.denied.*"
 WARM_SECONDS: Final = 9  # the longest window of a detector, and a frame
 WARM_SUBJECT: Final = "lm.*.v1.*.*.*.wave"  # what fills detectors
-TICK_SECONDS: Final = 0.5
+TICK_SECONDS: Final = clock.machine_seconds(0.5 * SECOND)
 WINDOW_SECONDS: Final = 0.008  # between two batches: a commit writes the same dozen pages for one record as for twenty
 RETRY_SECONDS: Final = 0.25
 STALE_SECONDS: Final = 6.0  # three heartbeats missed: the consumer is gone though the socket is not
@@ -204,7 +205,7 @@ class Inbox:
         end = min(committed.sequence, last)
         if end < first:
             return []
-        since = (committed.logged_at - WARM_SECONDS * SECOND) * 1000
+        since = clock.in_log(committed.logged_at - WARM_SECONDS * SECOND) * 1000
         start = {
             "deliver_policy": "by_start_time", "opt_start_time": _rfc3339(since), "filter_subject": WARM_SUBJECT
         }  # fmt: skip
@@ -217,7 +218,7 @@ class Inbox:
             async with asyncio.timeout(5):
                 while reader.lost is None and reader.pending != 0 and not (warm and warm[-1].sequence >= end):
                     await reader.arrived.wait()
-                    warm += reader.drain()
+                    warm += _on_our_clock(reader.drain())
         except TimeoutError:
             log.warning("warm start incomplete", read=len(warm))
         finally:
@@ -243,7 +244,7 @@ class Inbox:
                 async with asyncio.timeout(TICK_SECONDS):
                     await reader.arrived.wait()
             await self._gather()
-            messages = await self._in_order(reader.drain())
+            messages = await self._in_order(_on_our_clock(reader.drain()))
         except TROUBLE as error:
             return await self._without_broker(error)
         self.trouble = reader.lost
@@ -322,6 +323,13 @@ class Inbox:
             self._stream_created, self._next = info["created"], 1
         self._check_loss(int(info["state"]["first_seq"]), int(info["state"]["last_seq"]))
         await self._open_reader(self._next)
+
+
+def _on_our_clock(messages: list[LogMessage]) -> list[LogMessage]:
+    """In a scenario run the log's time stamps become the scenario's; else they are our time already."""
+    if not clock.SCALED:
+        return messages
+    return [msgspec.structs.replace(message, logged_at=clock.of_log(message.logged_at)) for message in messages]
 
 
 async def _log_error(error: Exception) -> None:

@@ -6,10 +6,15 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, func, or_, select
 
-from gateway.adapters import tables
+from gateway.adapters import commands, sessions, tables, windows
 from gateway.admit import Admitted, Clock, RegisteredUnit
 from gateway.alerts.alert import Alert
+from gateway.care.calibration import CODE as CALIBRATION
+from gateway.care.calibration import CalibrationWatch
+from gateway.care.desk import ServiceDesk
+from gateway.care.sessions import DEFAULT_IDLE, SessionWatch
 from gateway.changes import Position
+from gateway.commands.command import RemoteCommand
 from gateway.contract.envelope import Hello, Instant, Lane, Presence
 from gateway.contract.identity import Provenance
 from gateway.contract.observation import Event, Observation
@@ -21,10 +26,13 @@ from gateway.derive.derivation import DERIVED_EPOCH
 from gateway.derive.silence import SilenceWatch
 from gateway.fleet import Fleet, Latest, Subject
 from gateway.ledger import Absence, Fate, IdSource, LaneLedger, Ledger
+from gateway.ports import RecordFlag
 from gateway.rules.engine import Rules
 from gateway.rules.hold import Hold
+from gateway.rules.switches import CODES
 from gateway.rules.threshold import Thresholds
 from gateway.sequence import MAX_HELD, PATIENCE, Sequencer
+from gateway.standing import Standing
 from gateway.unpack import Route
 
 COMMIT_SLACK: Final = SECOND  # values this much older than the last commit may still be on their way
@@ -41,9 +49,11 @@ class Restored(msgspec.Struct):
     open_alerts: list[Alert]
     silence: SilenceWatch
     sequencer: Sequencer
+    commands: list[RemoteCommand]
+    standing: Standing
 
 
-def load(connection: Connection, started_at: Instant) -> Restored:
+def load(connection: Connection, started_at: Instant, session_idle: int = DEFAULT_IDLE) -> Restored:
     """The state as of the last commit."""
     fleet = Fleet()
     for unit, entry in load_units(connection).items():
@@ -58,11 +68,14 @@ def load(connection: Connection, started_at: Instant) -> Restored:
     _load_links(connection, fleet, silence, ledger)
     _load_latest(connection, fleet, silence)
     _restore_silences(silence, alerts)
-    holds = _load_holds(connection, position.logged_at if position else 0)
-    rules = Rules(holds)
-    for alert in alerts:
-        rules.restore(alert.subject, alert.raised_at)
-    return Restored(position, ledger, fleet, rules, alerts, silence, sequencer)
+    rules = _load_rules(connection, position.logged_at if position else 0, alerts)
+    standing = Standing(
+        service=ServiceDesk(windows.load(connection, started_at)),
+        sessions=SessionWatch(session_idle, sessions.deadlines(connection)),
+        calibrations=CalibrationWatch(alert.subject for alert in alerts if alert.rule == CALIBRATION),
+    )
+    remote = commands.load(connection)
+    return Restored(position, ledger, fleet, rules, alerts, silence, sequencer, remote, standing)
 
 
 def load_units(connection: Connection) -> dict[str, RegisteredUnit]:
@@ -80,7 +93,7 @@ def load_subjects(connection: Connection, now: Instant) -> dict[str, Subject]:
     query = (
         select(who.unit, person.id, person.name, person.sex, person.birth_date)
         .join_from(tables.association, tables.person, person.id == who.subject)
-        .where(who.start_at <= now, or_(who.end_at.is_(None), who.end_at > now))
+        .where(who.start_at <= now, or_(who.end_at.is_(None), who.end_at > now), who.voided_at.is_(None))
         .order_by(who.start_at, who.id)
     )
     return {
@@ -122,7 +135,8 @@ def _records_from(connection: Connection, lane: LaneLedger, unit: RegisteredUnit
         assert isinstance(body, Observation | Event | WaveFrame)
         if not body.backfill:
             times = row.event_at, row.received_at, row.flags
-            held.append(Admitted(route, lane, body, *times, row.payload, simulated))
+            practised = bool(row.flags & RecordFlag.TEST)
+            held.append(Admitted(route, lane, body, *times, row.payload, simulated or practised))
     return held
 
 
@@ -156,14 +170,19 @@ def _alert(row: Any) -> Alert:
     return msgspec.convert({name: getattr(row, name) for name in Alert.__struct_fields__}, Alert)
 
 
-def _load_holds(connection: Connection, read_to: Instant) -> Thresholds:
+def _load_rules(connection: Connection, read_to: Instant, alerts: list[Alert]) -> Rules:
     """Half-elapsed durations go on where the log was left: they are written when they change, not with every value."""
-    thresholds = Thresholds()
+    rules = Rules(Thresholds())
     for row in connection.execute(select(tables.rule_clock)):
         state = msgspec.json.decode(row.state, type=Hold)
-        last_at = max(state.last_at, read_to - COMMIT_SLACK)
-        thresholds.holds[row.subject, row.rule] = msgspec.structs.replace(state, last_at=last_at)
-    return thresholds
+        if row.rule in CODES:
+            rules.switches.restore(row.subject, row.rule, state)
+        else:
+            last_at = max(state.last_at, read_to - COMMIT_SLACK)
+            rules.thresholds.holds[row.subject, row.rule] = msgspec.structs.replace(state, last_at=last_at)
+    for alert in alerts:
+        rules.restore(alert.subject, alert.rule, alert.raised_at)
+    return rules
 
 
 def _load_links(connection: Connection, fleet: Fleet, silence: SilenceWatch, ledger: Ledger) -> None:
@@ -174,6 +193,7 @@ def _load_links(connection: Connection, fleet: Fleet, silence: SilenceWatch, led
         hello = _hello.decode(row.hello)
         state.presence, state.epoch, state.hello_at = Presence(row.presence), row.epoch, row.hello_at
         state.link_mode, state.outbox_records, state.shed = hello.link_mode, hello.outbox_records, hello.shed
+        state.firmware, state.battery = hello.firmware, hello.battery
         if row.clock_offset is not None:
             fleet.clocks[row.unit] = Clock(row.clock_offset, row.clock_error)
         epochs = {lane.epoch for lane in ledger.by_unit.get(row.unit, ())}

@@ -4,6 +4,7 @@ from collections import Counter as Counts
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from gateway.adapters.clock import machine_seconds
 from gateway.changes import Changes
 from gateway.contract.envelope import Instant
 from gateway.fleet import Fleet
@@ -39,6 +40,10 @@ class Metrics:
         self.commit_failures = Counter(
             "lastmile_commit_failures_total", "Commits that had to be tried again", registry=registry
         )
+        self.commands = Counter(
+            "lastmile_commands_total", "Remote commands that came into a state", ["state"], registry=registry
+        )
+        self.commands_open = Gauge("lastmile_commands_open", "Remote commands without an outcome", registry=registry)
         self.alert_latency = Histogram(
             "lastmile_alert_latency_seconds",
             "From the log's time of a reading to the alert on the feed",
@@ -58,19 +63,22 @@ class Metrics:
             self.batch.observe(messages)
             self.commit.observe(commit_seconds)
         if changes.position is not None:
-            self.lag.set(max(0, now - changes.position.logged_at) / 1e6)
+            self.lag.set(machine_seconds(max(0, now - changes.position.logged_at)))
         for lane, count in Counts(record.lane.lane for record in changes.records).items():
             self.records.labels(lane).inc(count)
         self.late.inc(sum(1 for record in changes.records if record.flags & RecordFlag.LATE))
         self.duplicates.inc(len(changes.duplicates))
         for rejection in changes.rejections:
             self.rejects.labels(str(rejection.refused.reason)).inc()
+        for change in changes.commands:
+            self.commands.labels(str(change.command.state)).inc()
         for transition in changes.transitions:
-            self.alert_latency.observe(max(0, now - transition.at) / 1e6)
+            self.alert_latency.observe(machine_seconds(max(0, now - transition.at)))
 
-    def observe_fleet(self, fleet: Fleet, ledger: Ledger, alerts_open: int) -> None:
+    def observe_fleet(self, fleet: Fleet, ledger: Ledger, alerts_open: int, commands_open: int) -> None:
         """Once a second."""
         self.alerts_open.set(alerts_open)
+        self.commands_open.set(commands_open)
         self.outbox.set(sum(state.outbox_records for state in fleet.states.values()))
         self.online.set(sum(state.presence == "online" for state in fleet.states.values()))
         self.gaps.set(sum(lane.open_gaps for lane in ledger.lanes.values() if lane.absences))

@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, insert, or_, select, tuple_, update
 
-from gateway.adapters import tables
+from gateway.adapters import sessions, tables
 from gateway.api.ports import PageRequest, Sites
+from gateway.care.sitting import EVERY_DEVICE, EndReason
 from gateway.contract.envelope import Instant
 
 _person, _association, _unit = tables.person, tables.association, tables.unit
@@ -80,6 +81,7 @@ def associate(connection: Connection, row: dict[str, Any]) -> dict[str, Any] | N
 
 def _overlaps(row: dict[str, Any]) -> ColumnElement[bool]:
     same = and_(
+        _association.c.voided_at.is_(None),
         _association.c.unit == row["unit"],
         _association.c.device == row["device"],
         or_(_association.c.end_at.is_(None), _association.c.end_at > row["start_at"]),
@@ -87,11 +89,25 @@ def _overlaps(row: dict[str, Any]) -> ColumnElement[bool]:
     return same if row["end_at"] is None else and_(same, _association.c.start_at < row["end_at"])
 
 
-def end_association(connection: Connection, association: int, end_at: Instant) -> bool:
+def end_association(connection: Connection, association: int, end_at: Instant, now: Instant) -> bool:
     """Ends it; false when it had ended already."""
-    changed = connection.execute(
-        update(_association)
-        .where(_association.c.id == association, _association.c.end_at.is_(None))
-        .values(end_at=end_at)
-    )
-    return changed.rowcount > 0
+    mine = and_(_association.c.id == association, _association.c.end_at.is_(None))
+    row = connection.execute(select(_association).where(mine)).first()
+    if row is None:
+        return False
+    is_session = row.device == EVERY_DEVICE
+    reason = str(EndReason.ENDED) if is_session else None
+    connection.execute(update(_association).where(mine).values(end_at=end_at, end_reason=reason, idle_at=None))
+    if is_session:
+        sessions.end_by_person(connection, row.unit, end_at, now)
+    return True
+
+
+def correct_association(
+    connection: Connection, association: int, subject: str | None, actor: str, now: Instant
+) -> dict[str, Any]:
+    """It was another person, or (``subject`` none) nobody knows who."""
+    told = {"voided_at": now} if subject is None else {"subject": subject, "voided_at": None}
+    mine = _association.c.id == association
+    connection.execute(update(_association).where(mine).values(**told, confirmed_by=actor))
+    return dict(connection.execute(select(_association).where(mine)).mappings().one())

@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Row, Select, func, select
 
-from gateway.adapters import tables
+from gateway.adapters import tables, windows
 from gateway.api.ports import Sites
 from gateway.contract.envelope import Hello, Presence
 
@@ -51,7 +51,7 @@ def _units(scope: Sites) -> Select[Any]:
         .scalar_subquery()
     )
     query = select(
-        _unit.c.id, _unit.c.site, _unit.c.kind, _unit.c.name, _unit.c.provenance,
+        _unit.c.id, _unit.c.site, _unit.c.kind, _unit.c.name, windows.provenance().label("provenance"),
         _unit.c.registered_at, _unit.c.revoked_at,
         _link.c.presence, _link.c.hello_at, _link.c.hello, _link.c.clock_offset, _link.c.clock_error,
         open_gaps.label("gaps_open"),

@@ -72,13 +72,78 @@ association = Table(
     "association", metadata,
     Column("id", Id, primary_key=True),
     Column("unit", ForeignKey("unit.id"), nullable=False),
-    Column("device", String(48), nullable=False),
+    Column("device", String(48), nullable=False),  # "*" = every device of the unit: a session
     Column("subject", ForeignKey("person.id"), nullable=False),
     Column("start_at", Time, nullable=False),
     Column("end_at", Time),
     Column("source", String(12), nullable=False),
     Column("confirmed_by", String(64)),
+    Column("end_reason", String(12)),  # of a session: ended | replaced | idle
+    Column("idle_at", Time),  # when an open session is given up if nobody uses the unit (gateway's clock)
+    Column("voided_at", Time),  # a person said that it was not so
     Index("association_by_device", "unit", "device", "start_at"),
+    Index("association_by_subject", "subject", "start_at"),
+)  # fmt: skip
+session_mark = Table(  # what sessions of a unit are made of, in whatever order it came; see gateway/care/sitting.py
+    "session_mark", metadata,
+    Column("id", Id, primary_key=True),
+    Column("unit", ForeignKey("unit.id"), nullable=False),
+    Column("mark", String(8), nullable=False),  # start | end | use
+    Column("subject", String(36)),  # NULL: somebody began whom nobody can tell
+    Column("source", String(12)),
+    Column("number", BigInteger),  # of the session, where the kiosk counts them
+    Column("event_at", Time, nullable=False),
+    Column("received_at", Time, nullable=False),
+    Index("session_mark_by_unit", "unit", "event_at"),
+)  # fmt: skip
+
+# ---- care of devices and units --------------------------------------------------------------------------------------
+service_window = Table(  # a device in service mode, or (device "") a unit in training
+    "service_window", metadata,
+    Column("id", String(36), primary_key=True),
+    Column("unit", ForeignKey("unit.id"), nullable=False),
+    Column("device", String(48), nullable=False),
+    Column("mode", String(16), nullable=False),  # calibration | cleaning | transport | repair | training
+    Column("reason", Text, nullable=False),  # as the person typed it
+    Column("started_by", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("started_at", Time, nullable=False),
+    Column("expires_at", Time, nullable=False),
+    Column("state", String(8), nullable=False),  # on | ended | expired
+    Column("ended_at", Time),
+    Column("ended_by", String(64)),
+    Index("service_window_by_state", "state", "ended_at"),
+    Index("service_window_by_unit", "unit", "started_at"),
+)  # fmt: skip
+device_care = Table(  # what people know of a device, heard of or not
+    "device_care", metadata,
+    Column("unit", ForeignKey("unit.id"), nullable=False),
+    Column("device", String(48), nullable=False),
+    Column("kind", String(32)),  # as ``lastmile devices`` names it
+    Column("calibration_due", String(10)),  # YYYY-MM-DD
+    PrimaryKeyConstraint("unit", "device"),
+    Index("device_care_by_due", "calibration_due"),
+)  # fmt: skip
+device_serial = Table(  # which box stood behind a device's name, from when to when
+    "device_serial", metadata,
+    Column("id", Id, primary_key=True),
+    Column("unit", ForeignKey("unit.id"), nullable=False),
+    Column("device", String(48), nullable=False),
+    Column("serial", String(64), nullable=False),
+    Column("from_at", Time, nullable=False),
+    Column("to_at", Time),
+    Column("recorded_by", String(64), nullable=False),
+    Index("device_serial_by_device", "unit", "device", "from_at"),
+    Index("device_serial_by_serial", "serial"),
+)  # fmt: skip
+home_address = Table(  # where a home bed stands
+    "home_address", metadata,
+    Column("unit", ForeignKey("unit.id"), primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("phone", Text, nullable=False),
+    Column("latitude", Float),  # WGS-84
+    Column("longitude", Float),
 )  # fmt: skip
 
 # ---- log position, ledger, records ----------------------------------------------------------------------------------
@@ -217,6 +282,29 @@ rule_clock = Table(  # half-elapsed "for" and "clear-for" durations
     Column("state", Text, nullable=False),  # JSON
     PrimaryKeyConstraint("subject", "rule"),
     sqlite_with_rowid=False,
+)  # fmt: skip
+
+# ---- remote commands ------------------------------------------------------------------------------------------------
+command = Table(
+    "command", metadata,
+    Column("id", String(36), primary_key=True),
+    Column("site", String(48), nullable=False),
+    Column("unit", ForeignKey("unit.id"), nullable=False),
+    Column("device", String(48), nullable=False),  # "" = the unit's agent itself
+    Column("name", String(64), nullable=False),
+    Column("arguments", Text, nullable=False),  # JSON
+    Column("reason", Text, nullable=False),  # as the person typed it
+    Column("requested_by", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("requested_at", Time, nullable=False),
+    Column("expires_at", Time, nullable=False),
+    Column("state", String(12), nullable=False),  # requested | sent | accepted | refused | expired | unanswered
+    Column("sent_at", Time),  # committed before the first publish
+    Column("ended_at", Time),  # replied to, or given up
+    Column("refusal", Text),  # reason code of the unit or the device
+    Column("result", Text),  # JSON: what the device says it is set to
+    Index("command_by_state", "state", "ended_at"),
+    Index("command_by_unit", "unit", "requested_at"),
 )  # fmt: skip
 
 # ---- people who use it ----------------------------------------------------------------------------------------------

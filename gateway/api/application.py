@@ -10,7 +10,19 @@ from gateway.api import problems, socket
 from gateway.api.guard import Guard
 from gateway.api.openapi import describe
 from gateway.api.pages import Pages
-from gateway.api.routes import accounts, alerts, evidence, health, people, registry, session, signals
+from gateway.api.routes import (
+    accounts,
+    alerts,
+    care,
+    commands,
+    evidence,
+    health,
+    people,
+    registry,
+    session,
+    signals,
+    subjects,
+)
 from gateway.api.services import Services
 
 PREFIX = "/api/v1"
@@ -58,6 +70,13 @@ def _api() -> APIRouter:
         people.router,
         signals.router,
         alerts.router,
+        commands.router,
+        care.router,
+        care.one,
+        care.training,
+        subjects.router,
+        subjects.of_unit,
+        subjects.of_person,
         evidence.router,
         socket.router,
     ):

@@ -59,11 +59,20 @@ def allow(action: Action) -> Callable[[CurrentActor], Awaitable[Actor]]:
     """A dependency that gives the actor, or refuses with 403 when the role may not do ``action``."""
 
     async def allowed_actor(actor: CurrentActor) -> Actor:
-        if action not in ALLOWED[actor.role]:
-            raise ProblemError(403, Reason.NOT_ALLOWED, f"the role {actor.role} may not {action}")
+        require(actor, action)
         return actor
 
     return allowed_actor
+
+
+def require(actor: Actor, action: Action) -> None:
+    """For an endpoint whose action depends on what is asked.
+
+    Raises:
+        ProblemError: 403, the role may not do ``action``.
+    """
+    if action not in ALLOWED[actor.role]:
+        raise ProblemError(403, Reason.NOT_ALLOWED, f"the role {actor.role} may not {action}")
 
 
 UnitViewer = Annotated[Actor, Depends(allow(Action.VIEW_UNITS))]
@@ -72,6 +81,8 @@ AlertViewer = Annotated[Actor, Depends(allow(Action.VIEW_ALERTS))]
 Acknowledger = Annotated[Actor, Depends(allow(Action.ACKNOWLEDGE))]
 PeopleViewer = Annotated[Actor, Depends(allow(Action.VIEW_PEOPLE))]
 Associator = Annotated[Actor, Depends(allow(Action.ASSOCIATE))]
+ServiceMember = Annotated[Actor, Depends(allow(Action.SERVICE_DEVICES))]
+Trainer = Annotated[Actor, Depends(allow(Action.TRAIN))]
 RejectViewer = Annotated[Actor, Depends(allow(Action.VIEW_REJECTS))]
 AccountManager = Annotated[Actor, Depends(allow(Action.MANAGE_ACCOUNTS))]
 

@@ -13,8 +13,12 @@ class Action(StrEnum):
     VIEW_SIGNALS = "view-signals"  # latest values, series, waveforms
     VIEW_ALERTS = "view-alerts"
     ACKNOWLEDGE = "acknowledge"
+    COMMAND_DEVICES = "command-devices"  # a patient's bed, mattress, alarm limits
+    COMMAND_UNITS = "command-units"  # the agent itself: link mode
     VIEW_PEOPLE = "view-people"  # how much of a person is shown: see `Sight`
     ASSOCIATE = "associate"  # register a person, bind a device to one
+    SERVICE_DEVICES = "service-devices"  # service mode, swaps, calibration
+    TRAIN = "train"  # put a unit into training
     VIEW_REJECTS = "view-rejects"  # refused input with its payload
     MANAGE_ACCOUNTS = "manage-accounts"
 
@@ -30,11 +34,11 @@ class Sight(StrEnum):
 _COMMON: Final = frozenset({Action.VIEW_UNITS, Action.VIEW_SIGNALS, Action.VIEW_ALERTS, Action.VIEW_PEOPLE})
 
 ALLOWED: Final[dict[Role, frozenset[Action]]] = {
-    Role.DOCTOR: _COMMON | {Action.ACKNOWLEDGE, Action.ASSOCIATE},
-    Role.NURSE: _COMMON | {Action.ACKNOWLEDGE, Action.ASSOCIATE},
+    Role.DOCTOR: _COMMON | {Action.ACKNOWLEDGE, Action.COMMAND_DEVICES, Action.ASSOCIATE},
+    Role.NURSE: _COMMON | {Action.ACKNOWLEDGE, Action.COMMAND_DEVICES, Action.ASSOCIATE, Action.SERVICE_DEVICES},
     Role.DISPATCHER: _COMMON | {Action.ACKNOWLEDGE},
-    Role.OPS: _COMMON | {Action.VIEW_REJECTS},
-    Role.ADMIN: _COMMON | {Action.VIEW_REJECTS, Action.MANAGE_ACCOUNTS},
+    Role.OPS: _COMMON | {Action.COMMAND_UNITS, Action.SERVICE_DEVICES, Action.TRAIN, Action.VIEW_REJECTS},
+    Role.ADMIN: _COMMON | {Action.COMMAND_UNITS, Action.TRAIN, Action.VIEW_REJECTS, Action.MANAGE_ACCOUNTS},
 }
 
 SIGHT: Final[dict[Role, Sight]] = {

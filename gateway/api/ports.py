@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from gateway.commands.command import RemoteCommand
 from gateway.contract.envelope import Instant
 
 ALL_SITES = "*"
@@ -103,6 +104,18 @@ class Alerts(Protocol):
         ...
 
 
+class Commands(Protocol):
+    """The one place that takes remote commands."""
+
+    async def request(self, wanted: RemoteCommand) -> RemoteCommand:
+        """The command, committed; it is sent and answered later.
+
+        Raises:
+            CommandConflict: it cannot be taken now.
+        """
+        ...
+
+
 class Accounts(Protocol):
     """Accounts and their sessions."""
 
@@ -175,6 +188,14 @@ class AlertReads(Protocol):
     def alert(self, connection: Connection, alert_id: str, scope: Sites) -> Row | None: ...
 
 
+class CommandReads(Protocol):
+    """Remote commands as rows, newest first."""
+
+    def commands(self, connection: Connection, unit: str, page: PageRequest, *, open_only: bool) -> list[Row]: ...
+
+    def command(self, connection: Connection, unit: str, command_id: str) -> Row | None: ...
+
+
 class People(Protocol):
     """People and which device speaks for whom."""
 
@@ -194,8 +215,14 @@ class People(Protocol):
         """Adds it and gives it with its id; none when the device already speaks for somebody in that interval."""
         ...
 
-    def end_association(self, connection: Connection, association: int, end_at: Instant) -> bool:
+    def end_association(self, connection: Connection, association: int, end_at: Instant, now: Instant) -> bool:
         """Ends it; false when it had ended already."""
+        ...
+
+    def correct_association(
+        self, connection: Connection, association: int, subject: str | None, actor: str, now: Instant
+    ) -> Row:
+        """It was another person, or nobody knows who; gives the row as it is then."""
         ...
 
 
@@ -262,7 +289,7 @@ class History(Protocol):
         ...
 
     def events(self, connection: Connection, unit: str, start: Instant, end: Instant, /) -> Sequence[Row]:
-        """at, received_at, device, name, details, late; oldest first."""
+        """at, received_at, device, name, details, late, test; oldest first."""
         ...
 
 

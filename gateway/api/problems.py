@@ -33,6 +33,17 @@ class Reason(StrEnum):
     METHOD_NOT_ALLOWED = "method-not-allowed"
     NOT_ACCEPTABLE = "not-acceptable"
     ILLEGAL_TRANSITION = "illegal-transition"
+    COMMAND_OPEN = "command-open"  # the same command to the same device waits for its reply
+    TOO_MANY_OPEN = "too-many-open"  # commands of one unit
+    UNIT_REVOKED = "unit-revoked"
+    ALREADY_ON = "already-on"  # service mode or training
+    TOO_LONG = "too-long"
+    NOT_ON = "not-on"
+    UNKNOWN_UNIT = "unknown-unit"
+    PATIENT_ALERTS = "patient-alerts"  # no training while a patient's alert is open
+    SAME_SERIAL = "same-serial"  # the box stands there already
+    SERIAL_IN_USE = "serial-in-use"
+    BEFORE_PRESENT = "before-present"  # the present box came later
     ALREADY_EXISTS = "already-exists"
     ALREADY_ASSOCIATED = "already-associated"
     ALREADY_ENDED = "already-ended"

@@ -3,10 +3,11 @@
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from gateway.api.passwords import MAX_LENGTH, MIN_LENGTH
 from gateway.api.ports import Role
+from gateway.commands.command import State
 from gateway.contract.identity import AssociationSource, Provenance
 from gateway.contract.topic import ID_PATTERN, UnitKind
 
@@ -25,6 +26,14 @@ SiteScope = Annotated[
     Field(min_length=1, max_length=64, description='site ids, or ["*"] for every site', examples=[["city"]]),
 ]
 NewPassword = Annotated[str, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH, examples=["four words of your own"])]
+
+ArgumentName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
+Argument = (
+    Annotated[bool, Field(strict=True)]
+    | Annotated[int, Field(strict=True, ge=-MAX_INSTANT, le=MAX_INSTANT)]
+    | Annotated[float, Field(strict=True, ge=-MAX_INSTANT, le=MAX_INSTANT)]
+    | Annotated[str, Field(max_length=200)]
+)
 
 UnitId = Annotated[str, Path(pattern=_ID, description="id of a unit", examples=["amb-001"])]
 Limit = Annotated[int, Query(ge=1, le=500, description="rows of one page")]
@@ -188,12 +197,14 @@ class AssociationState(Answer):
 
     id: int
     unit: str = Field(examples=["amb-001"])
-    device: str = Field(examples=["monitor"])
+    device: str = Field(description='"*" = every device of the unit: a session', examples=["monitor"])
     subject: str = Field(description="pseudonym of the person")
     start_at: Time
     end_at: Time | None
     source: AssociationSource
     confirmed_by: str | None = Field(examples=["dr.li"])
+    end_reason: str | None = Field(None, description="of a session: ended, replaced or idle")
+    voided_at: Time | None = Field(None, description="us; somebody said that it was not so")
 
 
 class NewAssociation(Request):
@@ -201,6 +212,7 @@ class NewAssociation(Request):
     device: Annotated[str, Field(pattern=_ID, examples=["monitor"])]
     subject: str = Field(min_length=1, max_length=36, description="pseudonym of the person")
     start_at: GivenTime | None = Field(None, description="us; left out = now")
+    end_at: GivenTime | None = Field(None, description="us; left out = it goes on; given: a late binding")
     source: AssociationSource = AssociationSource.MANUAL
 
 
@@ -231,7 +243,10 @@ class Step(Answer):
 
 class Point(Answer):
     at: Time
+    received_at: Time
+    device: str = Field(examples=["monitor"])
     value: float | None
+    test: bool = Field(False, description="practice, or a device in test mode")
 
 
 class Series(Answer):
@@ -265,6 +280,7 @@ class Happening(Answer):
     name: str = Field(examples=["boarded"])
     details: dict[str, Any]
     late: bool = Field(description="it came from a backlog")
+    test: bool = Field(description="practice, or a device in test mode")
 
 
 # ---- alerts and evidence ---------------------------------------------------------------------------------------------
@@ -286,6 +302,49 @@ class AlertState(Answer):
     acknowledged_by: str | None
     resolved_at: Time | None
     simulated: bool
+
+
+class CommandRequest(Request):
+    """What somebody wants of a unit, or of one of its devices."""
+
+    device: str = Field("", pattern=rf"^({ID_PATTERN})?$", description="empty: the unit's agent", examples=["mattress"])
+    name: str = Field(pattern=r"^[a-z0-9-]{1,64}$", examples=["set-mattress-mode"])
+    arguments: dict[ArgumentName, Argument] = Field({}, max_length=16, examples=[{"mode": "static"}])
+    reason: Annotated[str, StringConstraints(strip_whitespace=True)] = Field(
+        min_length=3,
+        max_length=500,
+        pattern=r"^[^\x00]*$",
+        description="why; kept with the command",
+        examples=["turned to the left side"],
+    )
+    expires_in: int | None = Field(
+        None, ge=1, le=600, description="seconds; left out = 30; a sustained command (bed-motion) has 1", examples=[30]
+    )
+
+
+class CommandState(Answer):
+    """A command, and what became of it."""
+
+    id: str = Field(examples=["0b9d3c4e-52a1-4b1c-8a37-5a2b6c1d9e10"])
+    unit: str = Field(examples=["bed-007"])
+    device: str = Field(description="empty: the unit's agent", examples=["mattress"])
+    name: str = Field(examples=["set-mattress-mode"])
+    arguments: dict[str, Any] = Field(examples=[{"mode": "static"}])
+    reason: str = Field(description=f"{_SEEN}", examples=["turned to the left side"])
+    requested_by: str = Field(examples=["nurse.wang"])
+    role: Role
+    requested_at: Time
+    expires_at: Time
+    state: State = Field(
+        description="expired: never sent, so not done; unanswered: nobody knows, look at the device",
+        examples=["accepted"],
+    )
+    sent_at: Time | None = Field(description="from here on it may have been carried out")
+    ended_at: Time | None
+    refusal: str | None = Field(description="why the unit or the device did not do it", examples=["bad-argument"])
+    result: dict[str, Any] | None = Field(
+        description="what the device says it is set to", examples=[{"mode": "static"}]
+    )
 
 
 class Gap(Answer):

@@ -9,8 +9,21 @@ from typing import TypeVar
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, Engine
 
+from gateway.api.care_ports import Care, Subjects, Windows
 from gateway.api.live import LiveHub
-from gateway.api.ports import Accounts, AlertReads, Alerts, AuditTrail, DemoLogin, Evidence, History, People, Registry
+from gateway.api.ports import (
+    Accounts,
+    AlertReads,
+    Alerts,
+    AuditTrail,
+    CommandReads,
+    Commands,
+    DemoLogin,
+    Evidence,
+    History,
+    People,
+    Registry,
+)
 from gateway.contract.envelope import Instant
 from gateway.ports import Writer
 
@@ -39,6 +52,11 @@ class Services:
     evidence: Evidence
     history: History
     alerts: Alerts
+    commands: Commands
+    command_reads: CommandReads
+    windows: Windows
+    care: Care
+    subjects: Subjects
     metrics: CollectorRegistry
     readiness: Callable[[], list[str]]  # why not ready; empty = ready
     clock: Callable[[], Instant]

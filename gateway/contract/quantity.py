@@ -30,6 +30,7 @@ class Quantity(msgspec.Struct, frozen=True):
 
 _ROWS: Final = (
     Quantity("heart-rate", "/min", "MDC_ECG_HEART_RATE", 147842, "8867-4", 0, 350, SECOND, 30 * SECOND),
+    Quantity("rr-interval", "ms", "", 0, "", 20, 5000, 0, MINUTE),  # between two beats
     Quantity("pulse-rate", "/min", "MDC_PULS_OXIM_PULS_RATE", 149530, "8889-8", 0, 350, SECOND, 5 * MINUTE),
     Quantity("spo2", "%", "MDC_PULS_OXIM_SAT_O2", 150456, "2708-6", 0, 100, SECOND, 5 * MINUTE),
     Quantity("perfusion-index", "%", "MDC_PULS_OXIM_PERF_REL", 150448, "61006-3", 0, 30, SECOND, 5 * MINUTE),
@@ -38,6 +39,7 @@ _ROWS: Final = (
     Quantity("bp-systolic", "mm[Hg]", "MDC_PRESS_BLD_NONINV_SYS", 150021, "8480-6", 20, 320, 5 * MINUTE, 30 * MINUTE),
     Quantity("bp-diastolic", "mm[Hg]", "MDC_PRESS_BLD_NONINV_DIA", 150022, "8462-4", 10, 250, 5 * MINUTE, 30 * MINUTE),
     Quantity("bp-mean", "mm[Hg]", "MDC_PRESS_BLD_NONINV_MEAN", 150023, "8478-0", 10, 280, 5 * MINUTE, 30 * MINUTE),
+    Quantity("cuff-pressure", "mm[Hg]", "", 0, "", 0, 330, 0, MINUTE),  # while a cuff inflates
     Quantity("temperature", "Cel", "MDC_TEMP_BODY", 150364, "8310-5", 14, 46, SECOND, 4 * HOUR),
     Quantity("glucose", "mmol/L", "MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD", 160184, "14743-9", 0.3, 60, 0, 2 * HOUR),
     Quantity("weight", "kg", "MDC_MASS_BODY_ACTUAL", 188736, "29463-7", 0.2, 400, 0, 24 * HOUR),
@@ -61,8 +63,15 @@ _ROWS: Final = (
     Quantity("infused-volume", "mL", "", 0, "", 0, 20_000, 10 * SECOND, 5 * MINUTE),
     Quantity("volume-remaining", "mL", "", 0, "", 0, 20_000, 10 * SECOND, 5 * MINUTE),
     Quantity("shock-energy", "J", "", 0, "", 0, 1000, 0, HOUR),
+    Quantity("shock-impedance", "Ohm", "", 0, "", 0, 500, 0, HOUR),
     # supplies of vehicles and rooms
     Quantity("supply-voltage", "V", "", 0, "", 0, 500, 10 * SECOND, 5 * MINUTE),
+    Quantity("output-voltage", "V", "", 0, "", 0, 500, 10 * SECOND, 5 * MINUTE),
+    Quantity("output-load", "%", "", 0, "", 0, 200, 10 * SECOND, 5 * MINUTE),
+    Quantity("supply-frequency", "Hz", "", 0, "", 0, 500, 10 * SECOND, 5 * MINUTE),
+    Quantity("battery-current", "A", "", 0, "", -300, 300, 10 * SECOND, 5 * MINUTE),
+    Quantity("battery-time-left", "min", "", 0, "", 0, 10_000, 10 * SECOND, 5 * MINUTE),
+    Quantity("device-temperature", "Cel", "", 0, "", -60, 200, 10 * SECOND, 15 * MINUTE),
     Quantity("supply-current", "A", "", 0, "", -500, 500, 10 * SECOND, 5 * MINUTE),
     Quantity("oxygen-pressure", "kPa", "", 0, "", 0, 30_000, 10 * SECOND, 5 * MINUTE),
     Quantity("oxygen-flow", "L/min", "", 0, "", 0, 100, 10 * SECOND, 5 * MINUTE),
@@ -78,6 +87,7 @@ _ROWS: Final = (
     Quantity("mattress-set-pressure", "kPa", "", 0, "", 0, 50, 10 * SECOND, MINUTE),
     Quantity("mattress-cycle", "min", "", 0, "", 0, 240, 10 * SECOND, MINUTE),
     Quantity("contact-pressure-peak", "kPa", "", 0, "", 0, 100, 10 * SECOND, MINUTE),
+    Quantity("presence", "1", "", 0, "", 0, 1, 10 * SECOND, MINUTE),
     Quantity("movement", "1", "", 0, "", 0, 10_000, 10 * SECOND, MINUTE),
     Quantity("running-time", "h", "", 0, "", 0, 1_000_000, MINUTE, HOUR),
     # cold chain and load
@@ -98,6 +108,8 @@ _ROWS: Final = (
     Quantity("speed", "km/h", "", 0, "", 0, 250, SECOND, MINUTE),
     Quantity("course", "deg", "", 0, "", 0, 360, SECOND, MINUTE),
     Quantity("hdop", "1", "", 0, "", 0, 100, SECOND, MINUTE),
+    Quantity("position-error", "m", "", 0, "", 0, 10_000, SECOND, MINUTE),
+    Quantity("altitude-error", "m", "", 0, "", 0, 10_000, SECOND, MINUTE),
     Quantity("battery", "%", "MDC_ATTR_VAL_BATT_CHARGE", 67996, "", 0, 100, MINUTE, HOUR),
 )
 

@@ -16,7 +16,7 @@ from gateway.ports import RecordFlag
 from gateway.unpack import Route
 
 DERIVED_EPOCH = RESERVED_EPOCH
-_SKIP = RecordFlag.HISTORICAL | RecordFlag.TEST
+_SKIP = RecordFlag.HISTORICAL | RecordFlag.SERVICE
 
 
 class Derivation:
@@ -34,7 +34,7 @@ class Derivation:
     def derive(self, record: Admitted) -> Admitted | None:
         """The observation one record gives rise to, numbered and ready to be stored."""
         frame = record.body
-        if not isinstance(frame, WaveFrame) or record.flags & _SKIP:
+        if not isinstance(frame, WaveFrame) or frame.test or record.flags & _SKIP:
             return None
         if record.received_at - record.event_at > ECG_VALIDITY:
             return None
@@ -60,4 +60,5 @@ class Derivation:
         )
         self._ledger.receive(lane, body.seq, source.received_at)
         route = Route(address, Channel.OBS, Lane.OBS)
-        return Admitted(route, lane, body, event_at, source.received_at, 0, encode(body), source.simulated)
+        flags = source.flags & RecordFlag.TEST  # what is derived from practice is practice
+        return Admitted(route, lane, body, event_at, source.received_at, flags, encode(body), source.simulated)

@@ -101,18 +101,34 @@ class SilenceWatch:
         self._silent = {key for key in self._silent if key[0] != unit}
         self._channels = {key: at for key, at in self._channels.items() if key[0] != unit}
 
-    def check(self, now: Instant, weak: Collection[str] = frozenset()) -> list[Silence]:
+    def excuse(self, unit: str, device: str, now: Instant) -> list[Silence]:
+        """A device goes into service mode: its channels that are silent are not missing any more."""
+        mine = [key for key in self._silent if key[:2] == (unit, device)]
+        self._silent.difference_update(mine)
+        for key in self._channels:
+            if key[:2] == (unit, device):
+                self._channels[key] = now
+        return [Silence(unit, device, channel, False, now) for _, _, channel in sorted(mine, key=str)]
+
+    def judge_anew(self, unit: str) -> None:
+        """Forgets what has been raised about a unit; what is still silent is found again with the next check."""
+        self._silent = {key for key in self._silent if key[0] != unit}
+
+    def check(
+        self, now: Instant, weak: Collection[str] = frozenset(), resting: Collection[tuple[str, str]] = frozenset()
+    ) -> list[Silence]:
         """What has changed: channels and units that fell silent or speak again.
 
         ``weak``: units on a weak link, which send every waveform but the ECG later: that is no silence of a sensor.
+        ``resting``: devices in service mode, which may be switched off: theirs counts from when service ends.
         """
         changes = [self._judge((unit, None, None), at, now, LINK_SILENCE) for unit, at in self._units.items()]
         for key, at in self._channels.items():
             unit, device, channel = key
             limit = allowed_silence(channel)
-            if unit in weak and _is_put_off(channel):
+            if (unit in weak and _is_put_off(channel)) or (unit, device) in resting:
                 if key not in self._silent:
-                    self._channels[key] = now  # it counts from when the link is good again
+                    self._channels[key] = now  # it counts from when the link is good, or the device back, again
                 continue
             if now - at < limit and key not in self._silent:
                 continue  # nearly all of them, nearly always

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.contract.condition import CONDITIONS
 from gateway.contract.quantity import SECOND
 
 
@@ -72,6 +73,7 @@ _ROWS: Final = (
     Row("duplicate-identity", Kind.TECHNICAL, Priority.HIGH, "two devices answer to one unit's name", latching=True),
     Row("broker-log-lost", Kind.TECHNICAL, Priority.HIGH, "the log was wiped or ran ahead of us", latching=True),
     Row("broker-lost", Kind.TECHNICAL, Priority.HIGH, "the gateway cannot reach the broker: nothing new arrives"),
+    *(Row(row.code, Kind.TECHNICAL, Priority(row.priority), row.meaning) for row in CONDITIONS.values()),
 )  # fmt: skip
 
 CATALOGUE: Final[dict[str, Row]] = {row.code: row for row in _ROWS}

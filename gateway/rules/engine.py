@@ -1,28 +1,33 @@
 """All rules over a batch: limits on values, the devices' own reports, silence, and trouble with the path itself."""
 
-from typing import Final
+from typing import Any, Final
 
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import QUANTITIES, SECOND
 from gateway.rules.catalogue import CATALOGUE, THRESHOLDS
-from gateway.rules.hold import Edge
+from gateway.rules.hold import Edge, Hold
+from gateway.rules.switches import CODES, Switches, read_report
 from gateway.rules.threshold import Finding, Thresholds
 
 DEVICE_PRECEDENCE: Final = 5 * SECOND  # a derived value counts only when the device's own is older than this
-_SWITCHES: Final = {"lead-off": ("lead-off", Edge.RAISE), "lead-on": ("lead-off", Edge.CLEAR)}
 
 
 class Rules:
     """Findings from values and reports. State: the thresholds' holds, and when a device last gave its own value."""
 
-    def __init__(self, thresholds: Thresholds) -> None:
+    def __init__(self, thresholds: Thresholds, switches: Switches | None = None) -> None:
         self.thresholds = thresholds
+        self.switches = switches or Switches()
         self._own_value_at: dict[tuple[str, str], Instant] = {}
-        self._switched_at: dict[str, Instant] = {}
 
-    def restore(self, subject: str, at: Instant) -> None:
-        """An alert that a device had switched on when the gateway stopped."""
-        self._switched_at[subject] = at
+    def restore(self, subject: str, code: str, at: Instant) -> None:
+        """An alert that was open when the gateway stopped, should nothing else be known of its switch."""
+        if code in CODES and not self.switches.knows(subject, code):
+            self.switches.restore(subject, code, Hold(firing=True, last_at=at))
+
+    def take_dirty(self) -> list[tuple[str, str, Hold]]:
+        """What the next commit must write so that a restart goes on from here."""
+        return self.thresholds.take_dirty() + self.switches.take_dirty()
 
     def value(
         self,
@@ -46,17 +51,19 @@ class Rules:
             return []
         return self.thresholds.evaluate(unit, device, quantity, value, at, simulated)
 
-    def report(self, unit: str, device: str, name: str, at: Instant, simulated: bool) -> list[Finding]:
-        """An event of a device that switches an alert on or off; one that is older than the last changes nothing."""
-        switch = _SWITCHES.get(name)
-        if switch is None:
-            return []
-        code, edge = switch
-        subject = f"device/{unit}/{device}"
-        if at < self._switched_at.get(subject, at):
-            return []
-        self._switched_at[subject] = at
-        return [Finding(CATALOGUE[code], edge, subject, unit, device, at, simulated=simulated)]
+    def report(
+        self, unit: str, device: str, name: str, details: dict[str, Any], at: Instant, *, simulated: bool, mute: bool
+    ) -> list[Finding]:
+        """An event of a device that switches an alert on or off; one that is older than the last changes nothing.
+
+        ``mute``: the device is in service mode. What begins meanwhile is remembered, not raised; what ends, ends.
+
+        Raises:
+            BadCondition: a condition that does not say what or whether.
+        """
+        report = read_report(name, details)
+        finding = self.switches.move(unit, device, report, at, simulated) if report else None
+        return [] if finding is None or (mute and finding.edge is Edge.RAISE) else [finding]
 
     def technical(self, code: str, unit: str, raised: bool, at: Instant, simulated: bool, detail: str) -> Finding:
         """Trouble with a unit as a whole (shedding, duplicate identity) or, with ``unit=""``, with the gateway."""

@@ -74,6 +74,12 @@ class Thresholds:
         details = {"quantity": threshold.quantity, "since": before.since or at}
         return Finding(row, edge, subject, unit, device, at, value, threshold.limit, details, simulated)
 
+    def forget(self, subject: str) -> None:
+        """Everything half elapsed or raised for a subject begins anew."""
+        for key in [key for key in self.holds if key[0] == subject]:
+            self.holds[key] = _IDLE
+            self.dirty.add(key)
+
     def take_dirty(self) -> list[tuple[str, str, Hold]]:
         """The holds changed since the last call."""
         changed = [(subject, rule, self.holds[subject, rule]) for subject, rule in sorted(self.dirty)]

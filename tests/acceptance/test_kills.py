@@ -66,7 +66,7 @@ def test_broker_killed_again_and_again(loaded: Stack, proof: Proof) -> None:
 
     def kill(number: int) -> None:
         if number % 2 == 0:
-            server = server_pid(loaded)
+            server = eventually(lambda: server_pid(loaded), "a server runs", 30)
             os.kill(server, signal.SIGKILL)
             eventually(lambda: server_pid(loaded) != server, "the supervisor starts the server again", 30)
         else:

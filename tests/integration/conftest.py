@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.care_bench import enrol_live
 from tests.integration.path_bench import Bench
 
 
@@ -14,3 +15,10 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made.register()
     yield made
     made.database.close()
+
+
+@pytest.fixture
+def live(bench: Bench) -> Bench:
+    """A live ambulance and a live kiosk beside the simulated ambulance."""
+    enrol_live(bench)
+    return bench

@@ -17,13 +17,16 @@ from gateway.adapters.sql import Database, connect
 from gateway.admit import Admission
 from gateway.alerts.book import AlertBook
 from gateway.changes import Batch, Changes, Position
+from gateway.commands.desk import CommandDesk
 from gateway.contract.envelope import Ack
+from gateway.contract.observation import Command
 from gateway.contract.quantity import SECOND
 from gateway.contract.topic import Channel
 from gateway.derive.derivation import Derivation
+from gateway.moves import PersonsMove
 from gateway.pipeline import Conflict, Pipeline
 from gateway.ports import LogMessage
-from gateway.stages import PersonsMove, Stages
+from gateway.stages import Stages
 from gateway.unpack import Unpacker
 from tests.unit.gateway.builders import NOW, UNIT, message
 
@@ -74,21 +77,27 @@ class Bench:
             rules=restored.rules,
             silence=restored.silence,
             book=self.book,
+            standing=restored.standing,
+            commands=CommandDesk(restored.commands, lambda _: UNIT, lambda: self.now),
             fleet=fleet,
             desk=AckDesk(lambda _: UNIT, lambda: self.now),
             live=self.feed,
         )
         self.acks: list[Ack] = []
+        self.commands: list[Command] = []
         self.pipeline = Pipeline(Unpacker(), self.stages, self.commit, self.send)
 
     async def commit(self, changes: Changes) -> list[Conflict]:
         return await asyncio.wrap_future(self.database.submit(lambda c: commit(c, changes)))
 
     async def send(self, subject: str, payload: bytes) -> None:
-        assert subject == UNIT.subject(Channel.ACK)
+        if subject == UNIT.subject(Channel.CMD):
+            self.commands.append(msgspec.json.decode(payload, type=Command))
+            return
+        assert subject.endswith(f".{Channel.ACK}")
         self.acks.append(msgspec.json.decode(payload, type=Ack))
 
-    def step(self, *bodies: Any, seconds: float = 1.0, moves: list[PersonsMove] | None = None) -> Changes:
+    def step(self, *bodies: Any, seconds: float = 1.0, moves: list[PersonsMove[Any]] | None = None) -> Changes:
         """One batch of messages, all logged ``seconds`` after the batch before."""
         self.now += round(seconds * SECOND)
         messages = []

@@ -14,9 +14,9 @@ from gateway.changes import Batch, Changes
 from gateway.contract.envelope import Lane, LaneState, Presence, SeqRange
 from gateway.contract.quantity import SECOND
 from gateway.contract.topic import Channel
+from gateway.moves import Acknowledgement
 from gateway.pipeline import Conflict
 from gateway.ports import LogMessage
-from gateway.stages import PersonsMove
 from tests.integration.path_bench import Bench
 from tests.unit.gateway.builders import EPOCH, NOW, UNIT, event, hello, observation
 
@@ -100,7 +100,7 @@ def test_acknowledging_goes_through_the_path_once(bench: Bench) -> None:
 
     async def both() -> list[Any]:
         loop = asyncio.get_running_loop()
-        moves = [PersonsMove(alert.id, name, loop.create_future()) for name in ("wang", "li")]
+        moves = [Acknowledgement(alert.id, name, loop.create_future()) for name in ("wang", "li")]
         bench.now += SECOND
         await bench.pipeline.step(Batch([], bench.now), moves)
         return await asyncio.gather(*(move.future for move in moves), return_exceptions=True)

@@ -41,6 +41,24 @@ def test_one_message_that_breaks_admission_becomes_a_reject(bench: Bench, monkey
     bench.step(*(observation(seq, NOW, spo2=97) for seq in range(3)))
     assert bench.rows(tables.record, "seq") == [(0,), (2,)]
     assert bench.rows(tables.reject, "reason", "whole") == [("internal-error", True)]
+    assert bench.acks[-1].lanes[0].watermark == 3, "its number is accounted for: the agent does not send it for ever"
+
+
+def test_a_message_that_breaks_after_it_was_numbered_is_accounted_for_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def burst(body: Any) -> dict[str, float]:
+        if body.seq == 1:
+            raise ZeroDivisionError("planted")
+        return {}
+
+    monkeypatch.setattr("gateway.stages.implausible", burst)
+    bench.step(*(observation(seq, NOW, spo2=97) for seq in range(3)))
+    assert bench.rows(tables.record, "seq") == [(0,), (2,)]
+    assert bench.rows(tables.reject, "seq", "reason", "whole") == [(1, "internal-error", True)]
+    assert bench.acks[-1].lanes[0].watermark == 3
+    bench.step(observation(1, NOW, spo2=97))
+    assert bench.rows(tables.reject, "seq") == [(1,)], "sent again it is a duplicate"
 
 
 def test_an_ecg_sampled_too_slowly_for_beats_is_stored_without_a_heart_rate(bench: Bench) -> None:

@@ -90,15 +90,19 @@ async def associations(
     responses={404: {}, 409: {}},
 )
 async def associate(body: NewAssociation, actor: Associator, services: TheServices) -> Row:
-    """From ``start_at`` until it is ended. A device speaks for one person at a time: end the old one first."""
+    """From ``start_at`` until it is ended. A device speaks for one person at a time: end the old one first.
+
+    With both times given, what was measured then becomes the person's: a late binding.
+    """
     now = services.clock()
     await services.read(lambda db: _require_both(db, body, actor, services))
     wanted = {
         **body.model_dump(mode="json"),
         "start_at": now if body.start_at is None else body.start_at,
-        "end_at": None,
         "confirmed_by": actor.name,
     }
+    if body.end_at is not None and body.end_at <= wanted["start_at"]:
+        raise ProblemError(422, Reason.INVALID_REQUEST, "it cannot end before it starts")
 
     def job(db: Connection) -> Row | None:
         row = services.people.associate(db, wanted)
@@ -137,7 +141,7 @@ async def end(association: AssociationId, body: AssociationEnd, actor: Associato
         raise ProblemError(422, Reason.INVALID_REQUEST, "it cannot end before it starts")
 
     def job(db: Connection) -> bool:
-        ended = services.people.end_association(db, association, end_at)
+        ended = services.people.end_association(db, association, end_at, now)
         if ended:
             services.audit.append(db, now, actor.name, "association-ended", str(association), {"end_at": end_at})
         return ended

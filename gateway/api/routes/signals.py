@@ -23,6 +23,10 @@ MAX_WAVEFORM_RAW = 600 * _SECOND
 OCTETS = "application/octet-stream"
 
 From = Annotated[int, Query(alias="from", ge=0, le=MAX_INSTANT, description="us", examples=[1_767_225_600_000_000])]
+EventNames = Annotated[
+    list[str] | None,
+    Query(alias="name", max_length=32, description="only events of these names", examples=[["boarded"]]),
+]
 To = Annotated[int, Query(ge=0, le=MAX_INSTANT, description="us, excluded", examples=[1_767_225_610_000_000])]
 
 
@@ -30,10 +34,10 @@ To = Annotated[int, Query(ge=0, le=MAX_INSTANT, description="us, excluded", exam
 async def latest(row: VisibleUnit, _: SignalViewer, services: TheServices) -> Row:
     """One row per device and quantity."""
     values = await services.read(lambda db: services.history.latest(db, row["id"]))
-    return {"items": [{**value, "unit": _ucum(value["quantity"])} for value in values]}
+    return {"items": [{**value, "unit": ucum(value["quantity"])} for value in values]}
 
 
-def _ucum(quantity: str) -> str:
+def ucum(quantity: str) -> str:
     known = QUANTITIES.get(quantity)
     return known.unit if known else ""
 
@@ -58,7 +62,7 @@ async def series(
     if to - from_at > (step * MAX_POINTS or MAX_RAW_SERIES):
         raise ProblemError(422, Reason.RANGE_TOO_LONG, "ask for less time or a coarser step")
     points = await services.read(lambda db: services.history.series(db, row["id"], quantity, from_at, to, step, device))
-    return _json({"quantity": quantity, "unit": _ucum(quantity), "step": step, "points": points})
+    return _json({"quantity": quantity, "unit": ucum(quantity), "step": step, "points": points})
 
 
 @router.get(
@@ -95,11 +99,14 @@ async def waveform(
 
 
 @router.get("/events", response_model=Page[Happening], summary="What happened", responses={404: {}})
-async def events(row: VisibleUnit, _: SignalViewer, services: TheServices, from_at: From, to: To) -> Row:
+async def events(
+    row: VisibleUnit, _: SignalViewer, services: TheServices, from_at: From, to: To, names: EventNames = None
+) -> Row:
     """Boarded, lead off, button pressed ...; oldest first, at most seven days."""
     if to - from_at > MAX_EVENTS:
         raise ProblemError(422, Reason.RANGE_TOO_LONG, "ask for less time")
-    return {"items": await services.read(lambda db: services.history.events(db, row["id"], from_at, to))}
+    found = await services.read(lambda db: services.history.events(db, row["id"], from_at, to))
+    return {"items": [event for event in found if not names or event["name"] in names]}
 
 
 def _segment(segment: Segment) -> dict[str, Any]:

@@ -14,13 +14,30 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from gateway.adapters import accounts, alert_reads, audit_log, evidence, people, registry, tables
+from gateway.adapters import (
+    accounts,
+    alert_reads,
+    audit_log,
+    care,
+    commands,
+    evidence,
+    people,
+    registry,
+    subjects,
+    tables,
+    windows,
+)
 from gateway.adapters.sql import DATABASE_NAME, Database, connect
 from gateway.api.application import create_app
 from gateway.api.live import LiveHub
 from gateway.api.passwords import hash_password
 from gateway.api.ports import Account, AlertNotFound, IllegalTransition, Role, Snapshot
 from gateway.api.services import Services
+from gateway.care.desk import ServiceDesk
+from gateway.care.window import ServiceWindow
+from gateway.commands.command import RemoteCommand
+from gateway.commands.desk import CommandDesk
+from gateway.contract.topic import UnitAddress, UnitKind
 
 T0 = 1_767_225_600_000_000
 SECOND = 1_000_000
@@ -63,7 +80,10 @@ class Recorded:
     ) -> list[dict[str, Any]]:
         if step:
             return [{"at": start, "n": 3, "min": 70.0, "max": 74.0, "mean": 72.0}]
-        return [{"at": start, "value": 72.0}, {"at": start + SECOND, "value": None}]
+        return [
+            {"at": at, "received_at": at, "device": device or "monitor", "value": value}
+            for at, value in ((start, 72.0), (start + SECOND, None))
+        ]
 
     def waveform(
         self, connection: Connection, unit: str, device: str, start: int, end: int, leads: Sequence[str] | None
@@ -77,7 +97,7 @@ class Recorded:
         return self.frames.get(unit, [])
 
     def events(self, connection: Connection, unit: str, start: int, end: int) -> list[dict[str, Any]]:
-        body = {"device": "crew", "name": "boarded", "details": {}, "late": False}
+        body = {"device": "crew", "name": "boarded", "details": {}, "late": False, "test": False}
         return [{"at": start, "received_at": start + 5, **body}]
 
 
@@ -100,6 +120,44 @@ class Book:
         change = {"state": "acknowledged", "acknowledged_at": self.clock.now, "acknowledged_by": actor}
         db.execute(update(tables.alert).where(tables.alert.c.id == alert_id).values(change))
         return row | change
+
+
+@dataclass
+class Orders:
+    """The command desk's port, without the path: what is asked for is committed at once."""
+
+    database: Database
+    desk: CommandDesk
+
+    async def request(self, wanted: RemoteCommand) -> RemoteCommand:
+        taken = self.desk.request(wanted)
+        changes = self.desk.take_changes()
+        await asyncio.wrap_future(self.database.submit(lambda db: commands.write(db, changes)))
+        return taken
+
+
+@dataclass
+class Service:
+    """The service desk's port, without the path: what is asked for is committed at once."""
+
+    database: Database
+    clock: Clock
+    desk: ServiceDesk = field(default_factory=ServiceDesk)
+
+    async def start(self, wanted: ServiceWindow) -> ServiceWindow:
+        return await self._committed(self.desk.start(wanted))
+
+    async def end(self, unit: str, device: str, actor: str) -> ServiceWindow:
+        return await self._committed(self.desk.end(unit, device, actor, self.clock.now))
+
+    async def _committed(self, window: ServiceWindow) -> ServiceWindow:
+        changes = self.desk.take_changes()
+        await asyncio.wrap_future(self.database.submit(lambda db: windows.write(db, changes)))
+        return window
+
+
+def address_of(unit: str) -> UnitAddress | None:
+    return UnitAddress(SITES[unit], UnitKind.AMBULANCE, unit) if unit in SITES else None
 
 
 def unit_state(unit: str, site: str, subject: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -157,8 +215,32 @@ def alert_row(number: int, unit: str, state: str = "firing") -> dict[str, Any]:
     }  # fmt: skip
 
 
+def command_row(number: int, unit: str, site: str) -> dict[str, Any]:
+    return {
+        "id": f"command-{number}", "site": site, "unit": unit, "device": "mattress", "name": "set-mattress-mode",
+        "arguments": '{"mode": "static"}', "reason": "王小明 turned", "requested_by": "nurse", "role": "nurse",
+        "requested_at": T0 + number, "expires_at": T0 + 30 * SECOND, "state": "accepted", "sent_at": T0 + 1,
+        "ended_at": T0 + 2, "result": '{"mode": "static"}',
+    }  # fmt: skip
+
+
 def account_name(role: str, scope: str = "") -> str:
     return f"{role}.{scope}" if scope else role
+
+
+def care_for(engine: Engine, number: int, unit: str) -> None:
+    """A device that is known, a cleaning that was."""
+    put(engine, tables.device_care, {
+        "unit": unit, "device": "monitor", "kind": "patient_monitor", "calibration_due": "2027-03-01",
+    })  # fmt: skip
+    put(engine, tables.device_serial, {
+        "unit": unit, "device": "monitor", "serial": f"SN-{number}", "from_at": T0 - SECOND, "recorded_by": "ops",
+    })  # fmt: skip
+    put(engine, tables.service_window, {
+        "id": f"window-{number}", "unit": unit, "device": "monitor", "mode": "cleaning", "reason": "王小明 left",
+        "started_by": "nurse", "role": "nurse", "started_at": T0 - 9 * SECOND, "expires_at": T0, "state": "ended",
+        "ended_at": T0 - SECOND, "ended_by": "nurse",
+    })  # fmt: skip
 
 
 def furnish(engine: Engine) -> None:
@@ -196,6 +278,8 @@ def furnish(engine: Engine) -> None:
         put(engine, tables.lane, {
             "id": number, "unit": unit, "epoch": "0" * 16, "lane": "obs", "next": 100, "seen_at": T0,
         })  # fmt: skip
+        put(engine, tables.command, command_row(number, unit, site))
+        care_for(engine, number, unit)
         put(engine, tables.gap, {"id": number, "lane_id": number, "first": 5, "last": 9, "seen_at": T0})
         put(engine, tables.reject, {
             "id": number, "received_at": T0, "subject": f"lm.v1.{site}.ambulance.{unit}.obs", "unit": unit,
@@ -258,6 +342,11 @@ def build(tmp_path: Path, database: Database, clock: Clock) -> Callable[..., Hos
             evidence=evidence,
             history=history,
             alerts=Book(database, clock),
+            commands=Orders(database, CommandDesk([], address_of, clock)),
+            command_reads=commands,
+            windows=Service(database, clock),
+            care=care,
+            subjects=subjects,
             metrics=metrics,
             readiness=lambda: not_ready,
             clock=clock,

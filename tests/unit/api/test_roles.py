@@ -9,6 +9,7 @@ from tests.unit.api.conftest import PASSWORD, T0, Hospital
 
 CLINICAL = {Role.DOCTOR, Role.NURSE}
 KEEPERS = {Role.OPS, Role.ADMIN}
+SERVICE = {Role.OPS, Role.NURSE}
 ALL = set(Role)
 WINDOW = f"from={T0}&to={T0 + 1_000_000}"
 ANY = {"json": None}
@@ -27,6 +28,20 @@ TABLE: list[tuple[str, str, dict[str, Any] | None, set[Role]]] = [
     ("GET /api/v1/alerts", "", None, ALL),
     ("GET /api/v1/alerts/{alert}", "", None, ALL),
     ("POST /api/v1/alerts/{alert}/acknowledge", "", None, CLINICAL | {Role.DISPATCHER}),
+    ("GET /api/v1/units/{unit}/commands", "", None, ALL),
+    ("GET /api/v1/units/{unit}/commands/{command}", "", None, ALL),
+    (
+        "POST /api/v1/units/{unit}/commands",
+        "",
+        {"device": "mattress", "name": "set-mattress-mode", "reason": "turned"},
+        CLINICAL,
+    ),
+    (
+        "POST /api/v1/units/{unit}/commands",
+        "",
+        {"name": "link-mode", "arguments": {"mode": "weak"}, "reason": "a test of the radio"},
+        KEEPERS,
+    ),
     ("GET /api/v1/people", "", None, ALL),
     ("POST /api/v1/people", "", {"name": "李四"}, CLINICAL),
     ("GET /api/v1/people/{person}", "", None, ALL),
@@ -38,6 +53,26 @@ TABLE: list[tuple[str, str, dict[str, Any] | None, set[Role]]] = [
         CLINICAL,
     ),
     ("PATCH /api/v1/associations/{association}", "", {"end_at": None}, CLINICAL),
+    ("POST /api/v1/associations/{association}/correct", "", {"subject": None, "reason": "somebody else"}, CLINICAL),
+    ("GET /api/v1/units/{unit}/sessions", "", None, ALL),
+    ("GET /api/v1/people/{person}/latest", "", None, ALL),
+    ("GET /api/v1/people/{person}/series", f"?quantity=spo2&{WINDOW}", None, ALL),
+    ("GET /api/v1/people/{person}/events", f"?{WINDOW}", None, ALL),
+    ("GET /api/v1/devices", "", None, ALL),
+    ("GET /api/v1/units/{unit}/devices/{device}", "", None, ALL),
+    ("GET /api/v1/units/{unit}/devices/{device}/serials", "", None, ALL),
+    ("PATCH /api/v1/units/{unit}/devices/{device}", "", {"calibration_due": "2027-04-01"}, SERVICE),
+    ("POST /api/v1/units/{unit}/devices/{device}/swap", "", {"serial": "SN-9", "reason": "broken"}, SERVICE),
+    (
+        "POST /api/v1/units/{unit}/devices/{device}/service",
+        "",
+        {"mode": "cleaning", "reason": "after transport", "minutes": 20},
+        SERVICE,
+    ),
+    ("DELETE /api/v1/units/{unit}/devices/{device}/service", "", None, SERVICE),
+    ("POST /api/v1/units/{unit}/training", "", {"reason": "new crew", "minutes": 60}, KEEPERS),
+    ("DELETE /api/v1/units/{unit}/training", "", None, KEEPERS),
+    ("GET /api/v1/service", "", None, ALL),
     ("GET /api/v1/gaps", "", None, ALL),
     ("GET /api/v1/rejects", "", None, KEEPERS),
     ("GET /api/v1/rejects/{reject}", "", None, KEEPERS),
@@ -55,7 +90,7 @@ TABLE: list[tuple[str, str, dict[str, Any] | None, set[Role]]] = [
 OPEN = {"GET /healthz", "GET /readyz", "GET /metrics", "GET /api/v1/about", "POST /api/v1/session"}
 NAMES = {
     "unit": "amb-001", "alert": "alert-1", "person": "person-north", "association": "1", "reject": "1",
-    "name": "nurse.south",
+    "name": "nurse.south", "command": "command-1", "device": "monitor",
 }  # fmt: skip
 
 

@@ -102,7 +102,7 @@ acks = st.builds(
     hello_sent_at=st.none() | instants,
     hello_received_at=st.none() | instants,
 )
-commands = st.builds(Command, id=words, name=words, arguments=objects, expires_at=instants)
+commands = st.builds(Command, id=words, name=words, arguments=objects, expires_at=instants, device=st.just("") | ids)
 replies = st.builds(Reply, id=words, epoch=epochs, accepted=st.booleans(), reason=st.text(max_size=20), result=objects)
 
 messages: st.SearchStrategy[Message] = st.one_of(observations, events, frames(), hellos, acks, commands, replies)

@@ -34,6 +34,8 @@ UCUM = {
     "min",
     "h",
     "dB[mW]",
+    "Ohm",
+    "Hz",
 }  # of what is in the table: spelled as UCUM does
 ATTRIBUTES, SCADA = 1, 2  # partitions of ISO/IEEE 11073-10101
 

@@ -18,6 +18,7 @@ from edge_agents.outbox import Entry, Outbox
 from edge_agents.outbox_ledger import Stream
 from edge_agents.outbox_writer import OutboxWriter
 from edge_agents.ranges import RangeSet
+from edge_agents.reply_book import ReplyBook
 from edge_agents.uplink import Identity, Uplink
 from gateway.contract import wire
 from gateway.contract.envelope import Ack, Hello, Lane, LaneAck, Presence, Record
@@ -250,6 +251,8 @@ class Side:
             clock=self.clock,
             rng=random.Random(1),
             on_event=lambda name, details: self.events.append((name, details)),
+            replies=ReplyBook(path.with_name(path.name + ".replies")),
+            targets={},
         )
 
     @asynccontextmanager

@@ -16,7 +16,8 @@ from edge_agents.devices import crew_panel, patient_monitor
 from edge_agents.failpoint import NAMES, VARIABLE
 from edge_agents.outbox_ledger import Stream
 from edge_agents.ranges import RangeSet
-from gateway.contract.envelope import Lane, Presence
+from gateway.contract.envelope import Lane, LinkMode, Presence
+from gateway.contract.observation import Command
 from gateway.contract.quantity import ECG_LEADS_12
 from tests.unit.edge.helpers import AT, noise
 from tests.unit.edge.stand_in import Broker, StandIn
@@ -25,11 +26,12 @@ pytestmark = [pytest.mark.server("mosquitto"), pytest.mark.faults]
 
 RUN = """
 import sys
-from pathlib import Path
 from edge_agents.cli import run_agent
+from edge_agents.config import AgentFile, split_links
 folder, port, profile, *links = sys.argv[1:]
-sys.exit(run_agent(unit="amb-001", site="site-1", profile=profile, broker=f"127.0.0.1:{port}", link=links,
-                   token_file=Path(folder, "token"), outbox=Path(folder, "outbox.db"), simulated=True))
+sys.exit(run_agent(AgentFile(
+    unit="amb-001", site="site-1", profile=profile, broker=f"127.0.0.1:{port}", link=split_links(links),
+    token_file=folder + "/token", outbox=folder + "/outbox.db", simulated=True)))
 """
 SMALL_PROFILE = """
 name = "small"
@@ -210,6 +212,29 @@ async def test_killed_while_shedding_every_number_is_stored_or_declared(
     await device.close()
 
 
+@pytest.mark.parametrize("name", ["command-begun", "command-done"])
+async def test_killed_in_a_command_it_is_not_carried_out_again(
+    name: str, tmp_path: Path, broker: Broker, gateway: StandIn
+) -> None:
+    profile = tmp_path / "small.toml"
+    profile.write_text(SMALL_PROFILE)
+    agent = AgentProcess(tmp_path, broker.port, str(profile), "crew=tcp://127.0.0.1:1")
+    first = await agent.start(name)
+    await gateway.until(lambda: gateway.hellos)
+    weak = Command(id="c1", name="link-mode", arguments={"mode": "weak"}, expires_at=2**60)
+    gateway.command(weak)
+    async with asyncio.timeout(40):
+        assert await first.wait() == -signal.SIGKILL
+    assert gateway.replies == []
+    second = await start_again(agent, gateway)
+    for count in (1, 2):
+        gateway.command(weak)
+        await gateway.until(lambda count=count: len(gateway.replies) == count)  # type: ignore[misc]
+    assert {(reply.accepted, reply.reason) for reply in gateway.replies} == {(False, "interrupted")}
+    assert gateway.hellos[-1].link_mode is LinkMode.FULL
+    assert await stop(second) == 0
+
+
 def is_accounted(gateway: StandIn) -> bool:
     """Whether every number the newest hello names has arrived or is declared shed."""
     return all(
@@ -228,6 +253,7 @@ def assert_contiguous(gateway: StandIn) -> None:
 
 def test_every_failpoint_has_a_test() -> None:
     here = set(COUNTS) | {"before-shed-commit", "after-shed-commit"}
+    here |= {"command-begun", "command-done"}
     assert here | {"in-migration"} == set(NAMES), "in-migration: see test_outbox.py"
 
 

@@ -69,6 +69,9 @@ class Intake:
     async def room(self) -> None:
         await asyncio.sleep(0)
 
+    async def kept(self) -> None:
+        await asyncio.sleep(0)
+
     def accept(self, device: str, reading: Reading) -> None:
         assert isinstance(reading, Occurrence)
         self.accepted.append(reading.name)

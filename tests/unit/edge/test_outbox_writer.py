@@ -72,6 +72,18 @@ async def test_records_come_back_in_order_after_they_are_on_the_disk(desk: Desk)
     assert await desk.writer.call(lambda box: held(box, Lane.OBS)) == numbers
 
 
+async def test_kept_means_that_all_that_was_appended_is_on_the_disk(desk: Desk) -> None:
+    await desk.writer.kept()  # nothing to wait for
+    for number in range(1, 6):
+        desk.writer.append(OBS, observation, now=0.0)
+        await desk.writer.kept()
+        assert len(desk.stored) == number
+    for _ in range(100):
+        desk.writer.append(OBS, observation, now=0.0)
+    await asyncio.gather(desk.writer.kept(), desk.writer.kept())
+    assert len(desk.stored) == 105
+
+
 async def test_what_arrives_together_is_committed_together(tmp_path: Path) -> None:
     desk = Desk(open_box(tmp_path), window=0.05)
     for _ in range(40):

@@ -2,11 +2,21 @@
 
 import random
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
+from edge_agents import kinds
 from edge_agents.clock_offset import ClockOffset
-from edge_agents.config import ConfigError, load_profile, parse_broker, parse_links
+from edge_agents.config import (
+    ConfigError,
+    join_links,
+    load_file,
+    load_profile,
+    parse_broker,
+    profiles,
+    split_links,
+)
 from edge_agents.device import Numeric, Occurrence, Waveform
 from edge_agents.failpoint import Failpoint
 from edge_agents.link_gauge import LinkGauge, Sample
@@ -220,24 +230,37 @@ class TestRecords:
 
 
 class TestConfig:
-    @pytest.mark.parametrize("name", ["ambulance", "replay"])
-    def test_the_profiles_load(self, name: str) -> None:
-        assert load_profile(name).name == name
+    @pytest.mark.parametrize("name", profiles())
+    def test_the_profiles_load_and_their_devices_exist(self, name: str) -> None:
+        profile = load_profile(name)
+        assert profile.name == name
+        assert {device.kind for device in profile.device if device.kind} <= set(kinds.names())
 
-    def test_the_ambulance_has_its_devices(self) -> None:
-        assert [d.name for d in load_profile("ambulance").device] == ["monitor", "gnss", "crew"]
+    def test_the_ambulance_begins_with_what_every_ambulance_has(self) -> None:
+        assert [d.name for d in load_profile("ambulance").device][:3] == ["monitor", "gnss", "crew"]
 
-    def test_mistakes_are_named(self, tmp_path: pytest.TempPathFactory) -> None:
-        profile = load_profile("ambulance")
-        for bad in ("monitor", "monitor=", "radio=tcp://h:1"):
+    def test_mistakes_are_named(self) -> None:
+        for bad in ("monitor", "monitor="):
+            with pytest.raises(ConfigError, match="NAME=ADDRESS"):
+                split_links([bad])
+        with pytest.raises(ConfigError, match=r"radio: expected one of .* monitor, gnss"):
+            join_links(load_profile("ambulance"), {"radio": "tcp://h:1"})
+        for broker in ("host", "host:", ":1", "host:http"):
             with pytest.raises(ConfigError):
-                parse_links(profile, [bad])
-        for bad in ("host", "host:", ":1", "host:http"):
-            with pytest.raises(ConfigError):
-                parse_broker(bad)
-        with pytest.raises(ConfigError):
+                parse_broker(broker)
+        with pytest.raises(ConfigError, match=r"expected one of .*ambulance"):
             load_profile("no-such-profile")
-        assert parse_links(profile, ["gnss=tcp://h:1"]) == {"gnss": "tcp://h:1"}
+        assert join_links(load_profile("ambulance"), split_links(["gnss=tcp://h:1"])) == {"gnss": "tcp://h:1"}
+
+    def test_an_agent_file_is_relative_to_itself_and_names_its_mistakes(self, tmp_path: Path) -> None:
+        path = tmp_path / "kiosk.toml"
+        path.write_text('unit = "kiosk-1"\ntoken_file = "token"\n[link]\ncuff = "ble://AA:BB:CC:DD:EE:FF"\n')
+        found = load_file(path)
+        assert found.token_file == str(tmp_path / "token")
+        assert found.link == {"cuff": "ble://AA:BB:CC:DD:EE:FF"}
+        path.write_text('unit = "kiosk-1"\nbrokr = "h:1"\n')
+        with pytest.raises(ConfigError, match=r"kiosk\.toml:2: .*brokr"):
+            load_file(path)
 
 
 def test_a_failpoint_counts_its_own_passes_only() -> None:

@@ -137,8 +137,9 @@ async def test_a_half_open_link_is_noticed_within_one_and_a_half_keepalives(
 async def test_an_operator_may_choose_the_link_mode(tmp_path: Path, broker: Broker, gateway: StandIn) -> None:
     async with make_side(tmp_path, broker).running() as side:
         await gateway.until(lambda: gateway.hellos)
-        for _ in range(2):
+        for count in (1, 2):
             gateway.command(Command(id="c1", name="link-mode", arguments={"mode": "weak"}, expires_at=FOR_EVER))
+            await gateway.until(lambda count=count: len(gateway.replies) == count)  # type: ignore[misc]
         gateway.command(Command(id="c2", name="explode", expires_at=FOR_EVER))
         gateway.command(Command(id="c3", name="link-mode", arguments={"mode": "full"}, expires_at=0))
         await gateway.until(lambda: len(gateway.replies) == 4)

@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.admit import Admission, Admitted, Clock, Duplicate, Greeting, RegisteredUnit, implausible, judge_time
+from gateway.admit import (
+    Admission,
+    Admitted,
+    Answered,
+    Clock,
+    Duplicate,
+    Greeting,
+    RegisteredUnit,
+    implausible,
+    judge_time,
+)
 from gateway.contract.envelope import Hello, Presence
 from gateway.contract.identity import ClockQuality, Provenance
 from gateway.contract.observation import Observation, Reply
@@ -70,11 +80,11 @@ def test_a_refused_record_is_accounted_for_by_its_number() -> None:
     assert stage.account(outcome) is None, "its number counts once"
 
 
-def test_a_reply_nobody_asked_for_is_kept_as_refused() -> None:
+def test_a_reply_goes_on_to_the_command_desk() -> None:
     reply = Reply(id="c1", epoch=EPOCH, accepted=True)
     outcome = take(admission(), encode(reply), channel=Channel.REPLY)
-    assert isinstance(outcome, Refused)
-    assert (outcome.reason, outcome.detail) == ("unknown-command", "c1")
+    assert isinstance(outcome, Answered)
+    assert (outcome.route.address.unit, outcome.body) == ("amb-001", reply)
 
 
 def test_garbage_has_no_number() -> None:

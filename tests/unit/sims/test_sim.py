@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from edge_agents.device import FrameError, Numeric, Occurrence, Reading, Waveform
@@ -190,3 +191,33 @@ def test_durations(text: str, expected: int) -> None:
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         duration_us(text)
+
+
+async def test_a_fleet_that_was_held_begins_when_it_is_told(tmp_path: Path) -> None:
+    fleet = Fleet([Spec("amb-001", load("ambulance-stable"), 1)], tmp_path, 0.0, START)
+    addresses = (await fleet.listen(0))["amb-001"]
+    later = START + 3_600_000_000
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        readers = {device: group.create_task(drink(port_of(address))) for device, address in addresses.items()}
+        fleet.begin(later)
+        await fleet.run(3_000_000)
+    assert fleet.start_at == later
+    seen = [reading.observed_at for reading in decoded("gnss", readers["gnss"].result())]
+    assert seen == [later + second * 1_000_000 for second in (1, 2, 3)]
+
+
+async def test_devices_with_nothing_more_to_say_can_stay(tmp_path: Path) -> None:
+    scenario = msgspec.structs.replace(load("ambulance-stable"), devices=["crew"])
+    fleet = Fleet([Spec("amb-001", scenario, 1)], tmp_path, 1000.0, START)
+    port = port_of((await fleet.listen(0))["amb-001"]["crew"])
+    async with asyncio.timeout(30):
+        playing = asyncio.create_task(fleet.run(None, stay=True))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert await reader.readline()
+        assert await reader.readline(), "the last press"
+        assert not playing.done()
+        _, second = await asyncio.open_connection("127.0.0.1", port)
+        playing.cancel()
+        assert not await reader.readline(), "now it is gone"
+    writer.close()
+    second.close()

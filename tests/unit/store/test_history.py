@@ -12,7 +12,7 @@ from gateway.contract import wire
 from gateway.contract.digest import digest
 from gateway.contract.envelope import Lane
 from gateway.contract.waveform import WaveFrame
-from gateway.ports import RecordRow
+from gateway.ports import RecordFlag, RecordRow
 from tests.unit.store.records import FRAME, SECOND, START, add_lane, add_rows, event, frames, observation, row
 
 UNIT = "amb-001"
@@ -60,10 +60,9 @@ def test_a_step_has_the_numbers_of_its_values(engine: Engine) -> None:
     assert rates(engine, start, start + 2 * MINUTE, MINUTE) == [
         {"at": start, "n": 3, "min": 60.0, "max": 90.0, "mean": 75.0}
     ]
-    assert rates(engine, START, START + 4 * SECOND, 0) == [
-        {"at": START, "value": 60.0},
-        {"at": START + 2 * SECOND, "value": 90.0},
-    ]
+    points = rates(engine, START, START + 4 * SECOND, 0)
+    assert [(point["at"], point["value"]) for point in points] == [(START, 60.0), (START + 2 * SECOND, 90.0)]
+    assert all(point["received_at"] >= point["at"] and point["device"] == "monitor" for point in points)
 
 
 def test_whole_blocks_are_read_from_their_headers(
@@ -75,6 +74,19 @@ def test_whole_blocks_are_read_from_their_headers(
     day = 86_400 * SECOND
     (point,) = rates(engine, START // day * day, START // day * day + day, day)
     assert point["n"] == COUNT
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_what_was_said_in_service_mode_is_no_measurement(engine: Engine, database: Database, folded: bool) -> None:
+    flags = [RecordFlag.SERVICE if seq % 2 else 0 for seq in range(COUNT)]
+    put(engine, Lane.OBS, [row(1, observation(seq), flags=flag) for seq, flag in enumerate(flags)])
+    if folded:
+        fold(engine, database)
+    for step in (0, SECOND, 86_400 * SECOND):
+        assert sum(point.get("n", 1) for point in rates(engine, START, LATER, step)) == COUNT // 2
+    with engine.connect() as connection:
+        found = history.records(connection, "amb-001", Lane.OBS, START, LATER)
+        assert sum(1 for _ in found) == COUNT, "all of it is stored"
 
 
 def test_a_device_can_be_chosen(engine: Engine, database: Database) -> None:

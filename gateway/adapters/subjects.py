@@ -1,0 +1,225 @@
+"""What was measured of a person: found at read time by unit, device and event time (port `gateway.api.ports.Subjects`).
+
+Nothing of a person is copied to a reading, so a late binding or a correction changes at once whose reading it is.
+What counts for an instant, if several do: what a person has confirmed, then the single device before a session, then
+the one that began last. Readings of a training or of a device in service or test are nobody's.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, or_, select, tuple_
+
+from gateway.adapters import blocks, history, tables
+from gateway.api.ports import PageRequest, Sites
+from gateway.care.sitting import EVERY_DEVICE
+from gateway.contract.envelope import Instant, Lane
+from gateway.contract.observation import Event, Observation
+from gateway.contract.quantity import HOUR
+from gateway.ports import RecordFlag
+
+FOREVER: Final = 2**62
+LATEST_SPANS: Final = 50  # the newest associations that are searched for a person's newest values ...
+LATEST_REACH: Final = HOUR  # ... and how far back from the end of each
+_NOBODYS: Final = RecordFlag.TEST | RecordFlag.SERVICE
+_association, _unit = tables.association, tables.unit
+
+
+class Binding(msgspec.Struct, frozen=True):
+    """A row of table ``association``, as far as it says who."""
+
+    id: int
+    unit: str
+    device: str
+    subject: str
+    start_at: Instant
+    end_at: Instant | None
+    confirmed_by: str | None
+
+    def covers(self, device: str, at: Instant) -> bool:
+        return self.device in (EVERY_DEVICE, device) and self.start_at <= at < (self.end_at or FOREVER)
+
+    @property
+    def rank(self) -> tuple[bool, bool, Instant, int]:
+        return self.confirmed_by is not None, self.device != EVERY_DEVICE, self.start_at, self.id
+
+
+class Whose:
+    """Who each device of one unit spoke for during a stretch of time."""
+
+    def __init__(self, connection: Connection, unit: str, start: Instant, end: Instant) -> None:
+        columns = (_association.c[name] for name in Binding.__struct_fields__)
+        query = select(*columns).where(
+            _association.c.unit == unit, _association.c.voided_at.is_(None), _association.c.start_at < end,
+            or_(_association.c.end_at.is_(None), _association.c.end_at > start),
+        )  # fmt: skip
+        rows = [Binding(*row) for row in connection.execute(query)]
+        self._rows = sorted(rows, key=lambda row: row.rank, reverse=True)
+
+    def subject(self, device: str, at: Instant) -> str | None:
+        """The person; none = unbound."""
+        return next((row.subject for row in self._rows if row.covers(device, at)), None)
+
+
+# ---- a person's readings --------------------------------------------------------------------------------------------
+
+
+def latest(connection: Connection, subject: str, scope: Sites) -> list[dict[str, Any]]:
+    """Newest value of each quantity, by quantity: unit, device, quantity, value, at, received_at."""
+    newest: dict[str, dict[str, Any]] = {}
+    for span in _spans(connection, subject, scope)[:LATEST_SPANS]:
+        _newest_stored(connection, span, subject, newest)
+        if span.end_at is None and span.device != EVERY_DEVICE:
+            continue  # the table of newest values has them
+        end = span.end_at or FOREVER
+        start = max(span.start_at, end - LATEST_REACH) if span.end_at else span.start_at
+        for one, unit, name, value in _values(connection, span, subject, start, end):
+            _keep_newer(newest, _value_row(unit, one.device, name, value, one.event_at, one.received_at))
+    return [newest[name] for name in sorted(newest)]
+
+
+def _newest_stored(connection: Connection, span: Binding, subject: str, newest: dict[str, dict[str, Any]]) -> None:
+    """Newest values the unit's devices have given, where they are this person's."""
+    whose = Whose(connection, span.unit, span.start_at, span.end_at or FOREVER)
+    for row in history.latest(connection, span.unit):
+        place = row["device"], row["at"]
+        if "/" not in row["quantity"] and span.covers(*place) and whose.subject(*place) == subject:
+            _keep_newer(newest, _value_row(span.unit, *(row[name] for name in _VALUE_NAMES)))
+
+
+_VALUE_NAMES: Final = ("device", "quantity", "value", "at", "received_at")
+
+
+def _value_row(unit: str, *values: Any) -> dict[str, Any]:
+    return {"unit_id": unit, **dict(zip(_VALUE_NAMES, values, strict=True))}
+
+
+def _keep_newer(newest: dict[str, dict[str, Any]], row: dict[str, Any]) -> None:
+    known = newest.get(row["quantity"])
+    if known is None or row["at"] >= known["at"]:
+        newest[row["quantity"]] = row
+
+
+def series(
+    connection: Connection, subject: str, scope: Sites, quantity: str, start: Instant, end: Instant
+) -> list[dict[str, Any]]:
+    """Every value with ``start <= at < end``, oldest first: at, value, unit_id, device."""
+    found = [
+        {"at": one.event_at, "value": value, "unit_id": unit, "device": one.device}
+        for span in _spans(connection, subject, scope, start, end)
+        for one, unit, name, value in _values(
+            connection, span, subject, max(start, span.start_at), min(end, span.end_at or FOREVER)
+        )
+        if name == quantity
+    ]
+    return sorted(found, key=lambda row: row["at"])
+
+
+def events(connection: Connection, subject: str, scope: Sites, start: Instant, end: Instant) -> list[dict[str, Any]]:
+    """What happened at devices that spoke for the person, oldest first."""
+    found = []
+    for span in _spans(connection, subject, scope, start, end):
+        inside = max(start, span.start_at), min(end, span.end_at or FOREVER)
+        for one, message in _mine(connection, span, subject, Lane.EVENT, *inside):
+            if isinstance(message, Event):
+                found.append(history.happening(one, message) | {"unit_id": span.unit})
+    return sorted(found, key=lambda row: row["at"])
+
+
+def bound_time(connection: Connection, subject: str, scope: Sites, start: Instant, end: Instant, now: Instant) -> int:
+    """How much of a stretch of time devices spoke for the person, us: what reading it costs."""
+    spans = _spans(connection, subject, scope, start, end)
+    return sum(max(0, min(end, span.end_at or max(now, span.start_at)) - max(start, span.start_at)) for span in spans)
+
+
+def _spans(
+    connection: Connection, subject: str, scope: Sites, start: Instant = -FOREVER, end: Instant = FOREVER
+) -> list[Binding]:
+    """The person's associations that touch the time, newest first."""
+    columns = (_association.c[name] for name in Binding.__struct_fields__)
+    query = (
+        select(*columns)
+        .where(_association.c.subject == subject, _association.c.voided_at.is_(None), _association.c.start_at < end)
+        .where(or_(_association.c.end_at.is_(None), _association.c.end_at > start))
+        .order_by(_association.c.start_at.desc(), _association.c.id.desc())
+    )
+    if scope is not None:
+        query = query.join(_unit, _unit.c.id == _association.c.unit).where(_unit.c.site.in_(scope))
+    return [Binding(*row) for row in connection.execute(query)]
+
+
+def _mine(
+    connection: Connection, span: Binding, subject: str, lane: Lane, start: Instant, end: Instant
+) -> Iterator[tuple[history.Stored, Any]]:
+    """The records of a span that are the person's: another association may say otherwise for a part of it."""
+    whose = Whose(connection, span.unit, start, end)
+    device = None if span.device == EVERY_DEVICE else span.device
+    found = history.records(connection, span.unit, lane, start, end, device)
+    for one, message in history.messages(lane, (one for one in found if not one.flags & _NOBODYS)):
+        if span.covers(one.device, one.event_at) and whose.subject(one.device, one.event_at) == subject:
+            yield one, message
+
+
+def _plausible(message: Observation) -> Iterator[tuple[str, float]]:
+    for name, value in message.values.items():
+        if value is not None and blocks.plausible(name, value):
+            yield name, value
+
+
+def _values(
+    connection: Connection, span: Binding, subject: str, start: Instant, end: Instant
+) -> Iterator[tuple[history.Stored, str, str, float]]:
+    for one, message in _mine(connection, span, subject, Lane.OBS, start, end):
+        if isinstance(message, Observation):
+            for name, value in _plausible(message):
+                yield one, span.unit, name, value
+
+
+# ---- a unit's sessions ----------------------------------------------------------------------------------------------
+
+
+def sessions(
+    connection: Connection, unit: str, page: PageRequest, now: Instant, *, start: Instant, end: Instant
+) -> list[dict[str, Any]]:
+    """Sessions that touch ``start <= t < end``, newest first, after the position (start_at, id).
+
+    Each with what was measured in it, by device and quantity.
+    """
+    query = (
+        select(_association)
+        .where(_association.c.unit == unit, _association.c.device == EVERY_DEVICE, _association.c.start_at < end)
+        .where(or_(_association.c.end_at.is_(None), _association.c.end_at > start))
+        .order_by(_association.c.start_at.desc(), _association.c.id.desc())
+        .limit(page.limit)
+    )
+    if page.after is not None:
+        query = query.where(tuple_(_association.c.start_at, _association.c.id) < (page.after[0], int(page.after[1])))
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    return [row | _measured(connection, row, now) for row in rows]
+
+
+def _measured(connection: Connection, row: dict[str, Any], now: Instant) -> dict[str, Any]:
+    """What was measured in a session, and whether any of it was practice."""
+    start, end = row["start_at"], row["end_at"] or max(now, row["start_at"]) + HOUR
+    whose = Whose(connection, row["unit"], start, end)
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    practice = False
+    records: Iterable[history.Stored] = history.records(connection, row["unit"], Lane.OBS, start, end)
+    for one, message in history.messages(Lane.OBS, records):
+        practice = practice or bool(one.flags & RecordFlag.TEST)
+        bound = row["voided_at"] is not None or whose.subject(one.device, one.event_at) == row["subject"]
+        if isinstance(message, Observation) and bound and not one.flags & RecordFlag.SERVICE:
+            for name, value in _plausible(message):
+                _count(found, one, name, value)
+    measured = [found[key] for key in sorted(found)]
+    return {"measured": measured, "test": practice}
+
+
+def _count(found: dict[tuple[str, str], dict[str, Any]], one: history.Stored, name: str, value: float) -> None:
+    known = found.setdefault(
+        (one.device, name), {"device": one.device, "quantity": name, "n": 0, "at": one.event_at, "value": value}
+    )
+    known["n"] += 1
+    if one.event_at >= known["at"]:
+        known |= {"at": one.event_at, "value": value}

@@ -1,0 +1,109 @@
+"""What devices switch on and off themselves: leads, and technical conditions. The last word by event time counts.
+
+A switch is remembered also while the device is in service mode and nothing is raised for it: what is still on when
+service ends is raised then. Its state is kept like a rule's clock, so a restart forgets nothing.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from gateway.contract.condition import CONDITIONS, EVENT
+from gateway.contract.envelope import Instant
+from gateway.rules.catalogue import CATALOGUE
+from gateway.rules.hold import Edge, Hold
+from gateway.rules.threshold import Finding
+
+LEAD_OFF: Final = "lead-off"
+UNNAMED: Final = "device-fault"  # the row of a condition that this program has no row for
+LONGEST_PART: Final = 64
+CODES: Final = frozenset({LEAD_OFF, *CONDITIONS})
+_LEADS: Final = {"lead-off": True, "lead-on": False}
+
+
+class BadCondition(ValueError):
+    """A condition event that does not say what is wrong, or whether it began or ended."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What an event says of one switch."""
+
+    code: str
+    part: str
+    on: bool
+
+
+def read_report(name: str, details: dict[str, Any]) -> Report | None:
+    """The switch an event moves; None when it moves none.
+
+    A code this program does not know is a fault of the device all the same; its name becomes the part.
+
+    Raises:
+        BadCondition: a condition without code or state.
+    """
+    if name in _LEADS:
+        return Report(LEAD_OFF, "", _LEADS[name])
+    if name != EVENT:
+        return None
+    code, state, part = details.get("code"), details.get("state"), details.get("part", "")
+    if not (isinstance(code, str) and 0 < len(code) <= LONGEST_PART and state in ("on", "off")):
+        raise BadCondition(f"code {code!r:.80}, state {state!r:.80}")
+    part = str(part)[:LONGEST_PART]
+    if code not in CONDITIONS:
+        code, part = UNNAMED, f"{code}/{part}" if part else code
+    return Report(code, part, state == "on")
+
+
+def subject_of(unit: str, device: str, part: str) -> str:
+    """What the alert is about: one for each part of a device."""
+    return f"device/{unit}/{device}/{part}" if part else f"device/{unit}/{device}"
+
+
+class Switches:
+    """Every switch ever moved. ``dirty``: those to be written with the next commit."""
+
+    def __init__(self) -> None:
+        self._states: dict[tuple[str, str], Hold] = {}
+        self._dirty: set[tuple[str, str]] = set()
+
+    def restore(self, subject: str, code: str, state: Hold) -> None:
+        """A switch as it was when the gateway stopped."""
+        self._states[subject, code] = state
+
+    def knows(self, subject: str, code: str) -> bool:
+        return (subject, code) in self._states
+
+    def move(self, unit: str, device: str, report: Report, at: Instant, simulated: bool) -> Finding | None:
+        """The finding the report makes; None when a later report is known already."""
+        subject = subject_of(unit, device, report.part)
+        key = (subject, report.code)
+        before = self._states.get(key)
+        if before is not None and at < before.last_at:
+            return None
+        self._states[key] = Hold(firing=report.on, since=None, last_at=at)
+        self._dirty.add(key)
+        return _finding(key, unit, device, report.on, at, simulated)
+
+    def standing(self, unit: str, device: str | None, at: Instant, simulated: bool) -> list[Finding]:
+        """What is on now at a device (None: at every device of the unit), as findings that raise it anew."""
+        prefix = f"device/{unit}/" if device is None else f"device/{unit}/{device}"
+        found = []
+        for key, state in self._states.items():
+            subject = key[0]
+            if state.firing and (subject == prefix or subject.startswith(prefix.rstrip("/") + "/")):
+                found.append(_finding(key, unit, subject.split("/")[2], True, at, simulated))
+        return found
+
+    def take_dirty(self) -> list[tuple[str, str, Hold]]:
+        """The switches moved since the last call."""
+        changed = [(subject, code, self._states[subject, code]) for subject, code in sorted(self._dirty)]
+        self._dirty.clear()
+        return changed
+
+
+def _finding(key: tuple[str, str], unit: str, device: str, on: bool, at: Instant, simulated: bool) -> Finding:
+    subject, code = key
+    part = "/".join(subject.split("/")[3:])
+    details = {"part": part} if part else {}
+    edge = Edge.RAISE if on else Edge.CLEAR
+    return Finding(CATALOGUE[code], edge, subject, unit, device, at, details=details, simulated=simulated)

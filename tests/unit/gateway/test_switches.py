@@ -1,0 +1,120 @@
+"""Technical conditions become alerts: one for each unit, device, code and part."""
+
+from typing import Any
+
+import pytest
+
+from gateway.contract.condition import CONDITIONS
+from gateway.contract.quantity import SECOND
+from gateway.rules.catalogue import CATALOGUE, Kind
+from gateway.rules.engine import Rules
+from gateway.rules.hold import Edge
+from gateway.rules.switches import CODES, BadCondition, Switches, read_report
+from gateway.rules.threshold import Finding, Thresholds
+from tests.unit.gateway.builders import NOW
+
+
+def say(rules: Rules, code: str, state: str, second: int = 0, *, part: str = "", mute: bool = False) -> list[Finding]:
+    details = {"code": code, "state": state} | ({"part": part} if part else {})
+    return rules.report("bed-1", "mattress", "condition", details, NOW + second * SECOND, simulated=False, mute=mute)
+
+
+def edges(findings: list[Finding]) -> list[tuple[str, str, Edge]]:
+    return [(one.row.code, one.subject, one.edge) for one in findings]
+
+
+@pytest.mark.parametrize("code", sorted(CONDITIONS))
+def test_every_condition_has_its_row_and_is_raised_and_cleared(code: str) -> None:
+    rules = Rules(Thresholds())
+    row = CATALOGUE[code]
+    assert (row.kind, row.priority, row.source) == (Kind.TECHNICAL, CONDITIONS[code].priority, CONDITIONS[code].meaning)
+    assert edges(say(rules, code, "on")) == [(code, "device/bed-1/mattress", Edge.RAISE)]
+    assert edges(say(rules, code, "off", 1)) == [(code, "device/bed-1/mattress", Edge.CLEAR)]
+
+
+def test_each_part_is_an_alert_of_its_own() -> None:
+    rules = Rules(Thresholds())
+    [second] = say(rules, "probe-fault", "on", part="2")
+    [third] = say(rules, "probe-fault", "on", part="3")
+    assert (second.subject, second.details) == ("device/bed-1/mattress/2", {"part": "2"})
+    assert third.subject == "device/bed-1/mattress/3"
+    [cleared] = say(rules, "probe-fault", "off", 1, part="2")
+    assert cleared.subject == second.subject
+
+
+def test_what_is_older_than_the_last_word_changes_nothing_also_over_a_restart() -> None:
+    rules = Rules(Thresholds())
+    say(rules, "battery-low", "on", 5)
+    say(rules, "battery-low", "off", 10)
+    assert say(rules, "battery-low", "on", 9) == []
+    kept = rules.take_dirty()
+    again = Rules(Thresholds(), Switches())
+    for subject, code, state in kept:
+        again.switches.restore(subject, code, state)
+    assert say(again, "battery-low", "on", 9) == []
+    assert edges(say(again, "battery-low", "on", 11)) == [("battery-low", "device/bed-1/mattress", Edge.RAISE)]
+
+
+def test_one_code_does_not_hide_another() -> None:
+    rules = Rules(Thresholds())
+    say(rules, "battery-low", "on", 10)
+    assert edges(say(rules, "mains-lost", "on", 5)) == [("mains-lost", "device/bed-1/mattress", Edge.RAISE)]
+
+
+def test_in_service_mode_nothing_is_raised_and_what_lasts_is_told_afterwards() -> None:
+    rules = Rules(Thresholds())
+    say(rules, "pump-fault", "on", 0)
+    assert say(rules, "battery-low", "on", 1, mute=True) == []
+    assert say(rules, "mains-lost", "on", 2, mute=True) == []
+    assert edges(say(rules, "mains-lost", "off", 3, mute=True))[0][2] is Edge.CLEAR
+    assert edges(say(rules, "pump-fault", "off", 4, mute=True))[0][2] is Edge.CLEAR, "what is repaired is over"
+    standing = rules.switches.standing("bed-1", "mattress", NOW, simulated=False)
+    assert edges(standing) == [("battery-low", "device/bed-1/mattress", Edge.RAISE)]
+
+
+def test_what_stands_is_of_that_device_alone() -> None:
+    rules = Rules(Thresholds())
+    say(rules, "battery-low", "on")
+    say(rules, "probe-fault", "on", part="2")
+    for other in ("mattress-2", "mat"):
+        rules.report("bed-1", other, "lead-off", {}, NOW, simulated=False, mute=False)
+    found = rules.switches.standing("bed-1", "mattress", NOW, simulated=False)
+    assert {one.subject for one in found} == {"device/bed-1/mattress", "device/bed-1/mattress/2"}
+    everywhere = rules.switches.standing("bed-1", None, NOW, simulated=False)
+    assert {one.device for one in everywhere} == {"mattress", "mattress-2", "mat"}
+    assert rules.switches.standing("bed-10", None, NOW, simulated=False) == []
+
+
+def test_a_code_of_a_newer_agent_is_a_fault_that_names_itself() -> None:
+    [found] = say(Rules(Thresholds()), "flux-low", "on", part="b")
+    assert (found.row.code, found.subject) == ("device-fault", "device/bed-1/mattress/flux-low/b")
+    assert found.details == {"part": "flux-low/b"}
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {},
+        {"code": "battery-low"},
+        {"code": "battery-low", "state": "perhaps"},
+        {"code": "battery-low", "state": True},
+        {"code": "", "state": "on"},
+        {"code": 7, "state": "on"},
+        {"code": "x" * 65, "state": "on"},
+    ],
+)
+def test_what_is_no_condition(details: dict[str, Any]) -> None:
+    with pytest.raises(BadCondition):
+        read_report("condition", details)
+
+
+def test_other_events_switch_nothing() -> None:
+    assert read_report("boarded", {"code": "battery-low", "state": "on"}) is None
+
+
+def test_an_alert_of_an_older_database_is_a_switch_that_is_on() -> None:
+    rules = Rules(Thresholds())
+    rules.restore("device/bed-1/mattress", "lead-off", NOW)
+    assert rules.report("bed-1", "mattress", "lead-on", {}, NOW - 1, simulated=False, mute=False) == []
+    rules.restore("unit/bed-1", "heart-rate-high", NOW)
+    assert "heart-rate-high" not in CODES

@@ -1,0 +1,147 @@
+"""The verdict: what was stored against what is true."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from gateway.scenario.truth import Outcome, Seen, Truth, Verdict, fault, judge
+
+DURATION = 100.0
+
+
+def truth(**fields: Any) -> Truth:
+    return msgspec.convert({"label": "it", "unit": "u", **fields}, Truth)
+
+
+def value(at: float, number: float, *, late: float = 0.5, device: str = "monitor", unit: str = "u") -> Seen:
+    return Seen(unit=unit, device=device, name="heart-rate", at=at, received=at + late, value=number)
+
+
+def event(at: float, name: str, *, device: str = "crew", late: float = 0.5, **details: Any) -> Seen:
+    return Seen(unit="u", device=device, name=name, at=at, received=at + late, details=details)
+
+
+def condition(at: float, code: str, state: str = "on", device: str = "pump", **more: Any) -> Seen:
+    return event(at, "condition", device=device, code=code, state=state, **more)
+
+
+def verdict(one: Truth, *seen: Seen) -> Verdict:
+    return judge([one], seen, DURATION)[0]
+
+
+def passes(one: Truth, *seen: Seen) -> bool:
+    return verdict(one, *seen).verdict is Outcome.PASS
+
+
+FAST = {"reading": {"quantity": "heart-rate", "min": 120}, "at": 10, "within": 20}
+
+
+def test_a_reading_in_range_and_in_time() -> None:
+    assert passes(truth(**FAST), value(5, 130), value(15, 90), value(20, 120))
+    assert verdict(truth(**FAST), value(20, 120, late=2)).delay_s == 12
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        [],
+        [value(5, 130)],
+        [value(15, 119)],
+        [value(31, 130)],
+        [value(29, 130, late=2)],
+        [value(15, 130, unit="v")],
+    ],
+    ids=["nothing", "before", "out of range", "too late", "stored too late", "of another unit"],
+)
+def test_a_reading_that_does_not_show_it(seen: list[Seen]) -> None:
+    assert not passes(truth(**FAST), *seen)
+
+
+def test_an_upper_bound_and_a_device() -> None:
+    slow = truth(at=0, within=10, reading={"quantity": "heart-rate", "max": 50, "device": "band"})
+    assert passes(slow, value(1, 50, device="band"))
+    assert not passes(slow, value(1, 51, device="band"), value(1, 40, device="monitor"))
+
+
+def test_what_must_last() -> None:
+    lasting = truth(**FAST, until=60)
+    assert passes(lasting, value(20, 130), value(59, 125), value(60, 80))
+    failed = verdict(lasting, value(20, 130), value(59, 119))
+    assert failed.verdict is Outcome.FAIL
+    assert "but then heart-rate 119" in failed.seen
+
+
+def test_an_event_with_details_among_its_own() -> None:
+    one = truth(at=10, within=10, event={"name": "boarded", "details": {"by": "crew-1"}})
+    assert passes(one, event(12, "boarded", by="crew-1", complaint="pain"))
+    assert not passes(one, event(12, "boarded", by="crew-2"))
+    assert not passes(one, event(12, "arrived", by="crew-1"))
+
+
+def test_a_condition_comes_lasts_and_goes() -> None:
+    on = truth(at=10, within=10, until=40, condition={"code": "pump-fault"})
+    off = truth(label="over", at=40, within=10, condition={"code": "pump-fault", "state": "off"})
+    story = [condition(11, "pump-fault"), condition(41, "pump-fault", "off")]
+    assert [one.verdict for one in judge([on, off], story, DURATION)] == [Outcome.PASS, Outcome.PASS]
+    assert not passes(on, condition(11, "pump-fault"), condition(30, "pump-fault", "off"))
+
+
+def test_a_condition_of_a_part() -> None:
+    one = truth(at=0, within=10, condition={"code": "probe-fault", "part": "2"})
+    assert passes(one, condition(1, "probe-fault", part="2"))
+    assert not passes(one, condition(1, "probe-fault", part="1"), condition(1, "probe-fault"))
+
+
+def test_never() -> None:
+    quiet = truth(never=True, at=10, until=50, event={"name": "lead-off"})
+    assert passes(quiet, event(5, "lead-off"), event(50, "lead-off"))
+    failed = verdict(quiet, event(49, "lead-off"))
+    assert failed.verdict is Outcome.FAIL
+    assert "lead-off of crew at 49.0 s" in failed.seen
+    assert not passes(truth(never=True, reading={"quantity": "heart-rate", "max": 20}), value(99, 20))
+
+
+def test_nothing_else_but_what_other_labels_speak_of() -> None:
+    others = [
+        truth(label="fault", at=10, within=10, condition={"code": "pump-fault"}),
+        truth(label="alone", nothing_else="condition"),
+        truth(label="no event", nothing_else="event"),
+    ]
+    known = [condition(11, "pump-fault"), condition(30, "pump-fault", "off"), event(1, "device-link", device="agent")]
+    assert {one.verdict for one in judge(others, known, DURATION)} == {Outcome.PASS}
+    fault_, alone, no_event = judge(others, [*known, condition(50, "battery-low"), event(60, "boarded")], DURATION)
+    assert (fault_.verdict, alone.verdict, no_event.verdict) == (Outcome.PASS, Outcome.FAIL, Outcome.FAIL)
+    assert "battery-low" in alone.seen
+    assert "boarded" in no_event.seen
+
+
+def test_what_is_said_of_a_label_that_failed() -> None:
+    failed = verdict(truth(**FAST), value(12, 90), value(14, 91))
+    assert failed.expected == "heart-rate 120.. within 20 s of 10 s"
+    assert failed.seen == "nothing; at last heart-rate 91 of monitor at 14.0 s"
+    assert failed.delay_s is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"at": 1, "within": 5}, "one of reading"),
+        ({"at": 1, "within": 5, "event": {"name": "x"}, "nothing_else": "event"}, "one of reading"),
+        ({"event": {"name": "x"}}, "within"),
+        ({"event": {"name": "x"}, "at": 98, "within": 5}, "after its end"),
+        ({"event": {"name": "x"}, "at": 100, "within": 5}, "scenario's end"),
+        ({"event": {"name": "x"}, "at": 5, "until": 4, "never": True}, "before `at`"),
+        ({"event": {"name": "x"}, "until": 101, "never": True}, "scenario's end"),
+        ({"event": {"name": "x"}, "never": True, "within": 5}, "no meaning"),
+        ({"event": {"name": "x"}, "at": 5, "until": 40, "within": 5}, "does not last"),
+        ({"nothing_else": "event", "never": True}, "no meaning"),
+        ({"reading": {"quantity": "spo2"}, "within": 5}, "min"),
+    ],
+)
+def test_a_label_nothing_could_show(fields: dict[str, Any], expected: str) -> None:
+    assert expected in (fault(truth(**fields), DURATION) or "no fault found")
+
+
+def test_a_right_label_has_no_fault() -> None:
+    assert fault(truth(**FAST, until=100), DURATION) is None
