@@ -5,8 +5,9 @@ A block, ASCII; each is answered with ACK (06), or with NAK (15) when it came da
     SOH | length, 5 digits | STX | bed/1/1> | quadruples | ETX or ETB | check, 5 digits | EOT
 
 Length is that of the whole block, check the sum of all bytes from SOH to ETX modulo 256. Quadruples are
-``time,address,parameter,value`` joined by RS; time in seconds since the rack was switched on, address ``501xy`` (pillar,
-slot; 50100 is the rack itself). A rack may replace D, E, d, e by EX, EE, ex, ee; length and check are those without.
+``time,address,parameter,value`` joined by RS; time in seconds since the rack was switched on, address ``501xy``
+(pillar, slot; 50100 is the rack itself). A rack may replace D, E, d, e by EX, EE, ex, ee; length and check are those
+without.
 
 A rack holds several pumps: the option ``pump`` says which one this device is ("11": pillar 1, slot 1). Without it the
 first that speaks is meant, and a second one is refused. Nothing is ever written but ACK and NAK: no rate can be changed
@@ -233,7 +234,7 @@ class Decoder:
                 raise FrameError(FrameReason.OUT_OF_RANGE, block, f"pumps {self._pump} and {', '.join(strange)}")
         mine = said.get(self._pump, {})
         numeric = self._numeric(mine, block, at)
-        found = [*self._changes(mine, numeric, at), *self._boli(mine, time, block, at)]
+        found: list[Reading] = [*self._changes(mine, numeric, at), *self._boli(mine, time, block, at)]
         return found if numeric is None else [*found, numeric]
 
     def _numeric(self, said: Mapping[str, str], block: bytes, at: Instant) -> Numeric | None:

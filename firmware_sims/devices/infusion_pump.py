@@ -1,7 +1,7 @@
 """Simulated syringe pump in a rack that sends every five seconds.
 
-Steps: ``rate`` (mL/h), ``running``, ``standby``, ``syringe`` (mL that it holds when it is put in; each new value is another
-syringe), ``bolus`` (mL; each new value is one that has been given), ``mains = false``, ``battery`` (min left),
+Steps: ``rate`` (mL/h), ``running``, ``standby``, ``syringe`` (mL that it holds when it is put in; each new value is
+another syringe), ``bolus`` (mL; each new value is one that has been given), ``mains = false``, ``battery`` (min left),
 ``conditions`` (codes its alarms state, as ``["occlusion"]``). An empty syringe ends the infusion by itself.
 """
 
@@ -42,10 +42,9 @@ def control(_world: World, _elapsed: int, _frame: bytes) -> tuple[bytes, ...]:
 
 
 def readings(world: World) -> Iterator[Timed]:
-    """Its numbers, each preceded by a bolus that was given and by the state when it has changed."""
+    """A bolus that was given, the state and the numbers: as the rack, which sends all of them every time."""
     infused = 0.0
     syringe, left, bolus = _AT_FIRST["syringe"], _AT_FIRST["syringe"], 0.0
-    state_before: dict[str, bool] = {}
     for number in count():
         due = number * EVERY * SECOND
         at = world.start_at + due
@@ -61,9 +60,7 @@ def readings(world: World) -> Iterator[Timed]:
                 yield Timed(due, Occurrence(observed_at=at, name=BOLUS, details={"count": 1, "volume": bolus}))
         infused, left = infused + given, left - given
         state = {"running": running, "bolus": False, "standby": bool(now["standby"])}
-        if state != state_before:
-            state_before = state
-            yield Timed(due, Occurrence(observed_at=at, name=STATE, details=state))
+        yield Timed(due, Occurrence(observed_at=at, name=STATE, details=state))
         values: dict[str, float | None] = {
             "infusion-rate": now["rate"] if running else 0.0,
             "infused-volume": infused,

@@ -93,6 +93,7 @@ export const QUANTITIES = {
   "position-error": { unit: "m", shown: "m", decimals: 0, expectedInterval: SECOND },
   "altitude-error": { unit: "m", shown: "m", decimals: 0, expectedInterval: SECOND },
   battery: { unit: "%", shown: "%", decimals: 0, expectedInterval: MINUTE },
+  "rr-interval": { unit: "ms", shown: "ms", decimals: 0, expectedInterval: 0 },
 } as const satisfies Record<string, Quantity>;
 
 export type QuantityName = keyof typeof QUANTITIES;

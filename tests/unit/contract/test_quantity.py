@@ -36,6 +36,7 @@ UCUM = {
     "dB[mW]",
     "Ohm",
     "Hz",
+    "ms",
 }  # of what is in the table: spelled as UCUM does
 ATTRIBUTES, SCADA = 1, 2  # partitions of ISO/IEEE 11073-10101
 

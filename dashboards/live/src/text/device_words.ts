@@ -236,4 +236,13 @@ export const DEVICE_WORDS = {
   "service.repair": ["维修中", "Repair"],
   "service.training": ["培训", "Training"],
   "unit.devices": ["设备与读数", "Devices and values"],
+  "q.rr-interval": ["RR 间期", "RR interval"],
+  "event.bolus": ["推注", "Bolus"],
+  "event.help-button": ["求助按钮", "Help button"],
+  "event.infusion-started": ["开始输注", "Infusion started"],
+  "event.infusion-state": ["输液泵状态", "Pump state"],
+  "event.infusion-stopped": ["停止输注", "Infusion stopped"],
+  "event.rate-changed": ["输注速度变更", "Rate changed"],
+  "event.tip-over": ["轮椅倾倒", "Tipped over"],
+  "event.wheelchair-state": ["轮椅状态", "Wheelchair state"],
 } as const;
