@@ -7,7 +7,7 @@ synchronous and takes its times from the log. Agents get their ack after the com
 fails is tried again until it succeeds, so nothing after it ever runs ahead of the disk.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -39,7 +39,7 @@ class Pipeline:
         self.commit = commit
         self.send = send
 
-    async def step(self, batch: Batch, moves: list[PersonsMove[Any]]) -> Changes:
+    async def step(self, batch: Batch, moves: Sequence[PersonsMove[Any]]) -> Changes:
         """Takes one batch, and what people did meanwhile, all the way."""
         stages, now = self.stages, batch.now
         failpoint("after-fetch")

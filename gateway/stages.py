@@ -1,5 +1,6 @@
 """The stages of the pipeline and the state they share. Synchronous; times come in as arguments."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -310,7 +311,7 @@ class Stages:
 
     # ---- apply ------------------------------------------------------------------------------------------------------
 
-    def apply(self, findings: list[Finding], moves: list[PersonsMove[Any]], batch: Batch) -> list[Transition]:
+    def apply(self, findings: list[Finding], moves: Sequence[PersonsMove[Any]], batch: Batch) -> list[Transition]:
         """The transitions that findings and people's moves make; commands move on."""
         now = batch.now
         transitions = [made for finding in findings if (made := self.book.apply(finding, now)) is not None]

@@ -55,7 +55,7 @@ class Response(NamedTuple):
 
     request: int  # opcode asked for; COUNT for a number of records
     outcome: int
-    count: int | None = None
+    records: int | None = None
 
 
 def report_all() -> bytes:

@@ -39,7 +39,8 @@ def world(ambulances: int = 2) -> FeedServer:
 
 
 def rows(page: Page) -> list[str]:
-    return page.locator(".unit-row").evaluate_all("rows => rows.map(row => row.dataset.unit)")
+    found: list[str] = page.locator(".unit-row").evaluate_all("rows => rows.map(row => row.dataset.unit)")
+    return found
 
 
 def test_all_families_stand_there_with_their_devices(serve: Serve, open_page: Open) -> None:

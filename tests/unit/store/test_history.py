@@ -1,5 +1,7 @@
 """The past reads the same whether it lies in rows or in blocks."""
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
@@ -31,7 +33,7 @@ def fold(engine: Engine, database: Database, until: int = LATER) -> None:
     assert Compactor(engine, database).step(until) > 0
 
 
-def rates(engine: Engine, start: int, end: int, step: int, device: str | None = None) -> list[dict[str, float]]:
+def rates(engine: Engine, start: int, end: int, step: int, device: str | None = None) -> list[dict[str, Any]]:
     with engine.connect() as connection:
         return history.series(connection, UNIT, "heart-rate", start, end, step, device)
 
