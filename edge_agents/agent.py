@@ -4,7 +4,8 @@ Feed (one a device) --readings--> Agent.accept --> OutboxWriter --stored--> Upli
 """
 
 import asyncio
-import importlib
+import difflib
+import inspect
 import random
 import secrets
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from edge_agents import kinds
 from edge_agents.condition_watch import ConditionWatch
 from edge_agents.config import MEBIBYTE, AgentOptions, ConfigError, DeviceConfig
 from edge_agents.device import Decoder, DeviceKind, Numeric, Occurrence, Reading, Waveform
@@ -240,7 +242,11 @@ def make_decoder(kind: DeviceKind, device: DeviceConfig) -> Decoder:
     try:
         secrets = {name: Path(path).read_text("utf-8").strip() for name, path in device.secrets.items()}
         return make(**device.options, **secrets)
-    except (TypeError, ValueError, OSError) as error:
+    except TypeError as error:
+        known = ", ".join(inspect.signature(make).parameters) or "none"
+        given = ", ".join(device.options | device.secrets)
+        raise ConfigError(f"device {device.name}: options {given}: expected some of: {known}") from error
+    except (ValueError, OSError) as error:
         raise ConfigError(f"device {device.name}: {error}") from error
 
 
@@ -253,6 +259,10 @@ def load_kind(device: DeviceConfig) -> DeviceKind:
     if not device.kind.isidentifier() or device.kind.startswith("_"):
         raise ConfigError(f"device {device.name}: kind {device.kind!r} is not a name")
     try:
-        return cast("DeviceKind", importlib.import_module(f"edge_agents.devices.{device.kind}"))
+        return kinds.load(device.kind)
     except ModuleNotFoundError as error:
-        raise ConfigError(f"device {device.name}: {error}") from error
+        near = difflib.get_close_matches(device.kind, kinds.names(), n=3, cutoff=0.3)
+        raise ConfigError(
+            f"device {device.name}: there is no kind {device.kind!r}; expected one of `lastmile devices`"
+            + (f", perhaps {' or '.join(near)}" if near else "")
+        ) from error

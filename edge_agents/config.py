@@ -2,7 +2,7 @@
 
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -22,7 +22,7 @@ class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     name: DeviceId
     kind: str = ""  # module in edge_agents/devices; empty for links that yield readings themselves
-    link: str = "serial_stream"
+    line: Literal["", "serial"] = ""  # how its family wires a Modbus device; what is really there, the address says
     silent_after: Annotated[float, msgspec.Meta(ge=0)] = (
         0.0  # seconds without data until the device is reported; 0 = never
     )

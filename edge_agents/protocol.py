@@ -26,6 +26,7 @@ class Stream(msgspec.Struct, frozen=True):
     """A serial line or a TCP connection."""
 
     baud: int = 115_200
+    clock: bool = True  # its frames bear its own time; False = the time of arrival counts
 
 
 class Gatt(msgspec.Struct, frozen=True):

@@ -7,14 +7,13 @@
 
 import asyncio
 import heapq
-import tomllib
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Final, NamedTuple
 from zlib import crc32
 
 from edge_agents.device import Reading
+from firmware_sims import profile
 from firmware_sims.hosts.host import Cast, Host, Stage, make_cast, make_host
 from firmware_sims.ledger import Ledger
 from firmware_sims.pace import Pace
@@ -36,9 +35,8 @@ class Spec(NamedTuple):
 
 def devices_of(scenario: Scenario) -> list[tuple[str, str]]:
     """Name and kind of each simulated device: those of the agent's profile, or the ones the scenario picks."""
-    path = resources.files("edge_agents") / "profiles" / f"{scenario.profile}.toml"
-    rows = [(row["name"], row["kind"]) for row in tomllib.loads(path.read_text("utf-8"))["device"]]
-    return [row for row in rows if not scenario.devices or row[0] in scenario.devices]
+    rows = profile.rows(scenario.profile)
+    return [(row["name"], row["kind"]) for row in rows if not scenario.devices or row["name"] in scenario.devices]
 
 
 class UnitServer:

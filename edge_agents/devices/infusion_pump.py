@@ -28,7 +28,7 @@ from gateway.contract.envelope import Instant
 from gateway.contract.quantity import QUANTITIES
 
 KIND: Final = "infusion_pump"
-PROTOCOL: Final = Stream(baud=9600)
+PROTOCOL: Final = Stream(baud=9600, clock=False)
 ACK: Final = b"\x06"
 NAK: Final = b"\x15"
 MAX_BLOCK: Final = 8192

@@ -82,4 +82,6 @@ def _open_channels(device: DeviceKind) -> list[Channel]:
     """Where an agent makes records that no reading of the simulator stands behind."""
     if isinstance(device.PROTOCOL, Modbus | Advert):  # it decides itself when to look, and what to make of many reports
         return [Channel.OBS, Channel.EVENT]
+    if isinstance(device.PROTOCOL, Stream) and not device.PROTOCOL.clock:  # the agent's clock says when it was
+        return [Channel.OBS, Channel.EVENT, Channel.WAVE]
     return [Channel.EVENT] if device.YIELDS.conditions else []  # changes of conditions are the agent's conclusions

@@ -1,6 +1,6 @@
 """Polled devices: a Modbus TCP server each, or one serial line (two joined pseudo-terminals) with several units on it.
 
-The device's profile says which: ``link = "modbus_rtu"`` puts it on the unit's one serial line. What a device measures
+The device's profile says which: ``line = "serial"`` puts it on the unit's one serial line. What a device measures
 goes into its registers and stays there until it is asked, so the ledger says nothing of it: a value that nobody polled
 was never sent, and the agent's reading is a sample of the image and not one of the simulator's readings.
 """
@@ -9,10 +9,8 @@ import asyncio
 import logging
 import os
 import struct
-import tomllib
 import tty
 from contextlib import suppress
-from importlib import resources
 from typing import Any, Final
 
 from pymodbus.constants import ExcCodes
@@ -21,13 +19,14 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from edge_agents.device import Reading
 from edge_agents.protocol import MODBUS_HEAD, modbus_frame
+from firmware_sims import profile
 from firmware_sims.hosts.host import Cast, Stage
 from gateway.contract.envelope import Instant
 
 BAUD: Final = 9600
 TCP_UNIT: Final = 1
 REGISTERS: Final = 256  # of every device, from 0
-SERIAL_LINK: Final = "modbus_rtu"
+SERIAL: Final = "serial"
 _WRITES: Final = (6, 16)
 _CHUNK: Final = 1024
 
@@ -51,7 +50,7 @@ class Host:
         self._line: Line | None = None
         self._server: ModbusTcpServer | None = None
         self._control = getattr(role.sim, "control", None)
-        if _link_of(role) == SERIAL_LINK:
+        if _line_of(role) == SERIAL:
             self._line = stage.air.setdefault("modbus line", Line())
             self._line.units.append(self)
 
@@ -189,8 +188,7 @@ def _pass_on(source: int, to: int) -> None:
         os.write(to, os.read(source, _CHUNK))
 
 
-def _link_of(role: Cast) -> str:
-    """What the profile says of the device's link."""
-    path = resources.files("edge_agents") / "profiles" / f"{role.world.scenario.profile}.toml"
-    rows = tomllib.loads(path.read_text("utf-8"))["device"]
-    return next((str(row.get("link", "")) for row in rows if row["name"] == role.name), "")
+def _line_of(role: Cast) -> str:
+    """What the profile says of the device's line."""
+    rows = profile.rows(role.world.scenario.profile)
+    return next((str(row.get("line", "")) for row in rows if row["name"] == role.name), "")

@@ -14,9 +14,11 @@ from collections.abc import Callable
 from typing import Final
 
 from edge_agents.device import Reading
+from edge_agents.protocol import Stream
 from firmware_sims.hosts.host import Cast, Stage
 from firmware_sims.ledger import LinkLine, is_recorded, line_of
 from firmware_sims.world import World
+from gateway.contract.envelope import Instant
 
 MAX_UNSENT: Final = 256 * 1024  # bytes a reader may lag behind; beyond it readings are lost on its line, like on a UART
 LAST_WORDS: Final = 1.0  # s for a reader to take what is buffered when the simulator ends
@@ -29,6 +31,7 @@ class Host:
         self.name = role.name
         self.address = ""
         self._sim = role.sim
+        self._clock = isinstance(role.device.PROTOCOL, Stream) and role.device.PROTOCOL.clock
         self._listen_host = stage.listen_host
         self._world = role.world
         self._opening: Callable[[World, bytes], bytes] | None = getattr(role.sim, "opening", None)
@@ -69,13 +72,17 @@ class Host:
             await self._read.wait()
         first = frame if self._opening is None else self._opening(self._world, frame)
         taken = [writer for writer in self._writers if self._send(writer, first)]
-        unread = not taken and self._opening is None  # a device that waits for answers keeps what nobody took
-        for item in self._decoder.feed(frame, reading.observed_at):
-            if is_recorded(item):  # a receiver without a fix says so, and that is no reading
-                self._ledger.add(line_of(self.name, item, unread=unread))
+        if self._clock:  # else its readings bear the time at which an agent got them, which nobody here knows
+            self._note(frame, reading.observed_at, unread=not taken and self._opening is None)
         if not self._pace.speed:
             for writer in taken:
                 await _drain(writer)
+
+    def _note(self, frame: bytes, at: Instant, *, unread: bool) -> None:
+        """What an agent's decoder makes of the frame; a device that waits for answers keeps what nobody took."""
+        for item in self._decoder.feed(frame, at):
+            if is_recorded(item):  # a receiver without a fix says so, and that is no reading
+                self._ledger.add(line_of(self.name, item, unread=unread))
 
     def _send(self, writer: asyncio.StreamWriter, frame: bytes) -> bool:
         if writer.is_closing():

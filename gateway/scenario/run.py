@@ -213,5 +213,6 @@ class Run:
 
 def _kind(profile: str) -> UnitKind:
     """The family of a profile's units."""
-    text = (resources.files("edge_agents") / "profiles" / f"{profile}.toml").read_text("utf-8")
+    named = resources.files("edge_agents") / "profiles" / f"{profile}.toml"
+    text = Path(profile).read_text("utf-8") if profile.endswith(".toml") else named.read_text("utf-8")
     return UnitKind(tomllib.loads(text)["kind"])
