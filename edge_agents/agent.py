@@ -52,7 +52,7 @@ class Agent:
         # at most 1 024 of them.
         self.deferred_epoch = secrets.token_hex(8)
         self.refusals = Refusals()
-        self._conditions = ConditionWatch()
+        self._conditions = ConditionWatch(options.outbox.with_name(options.outbox.name + ".conditions"))
         self._clock = clock
         self._line_clock = line_clock or clock
         self._firmware = firmware
@@ -107,7 +107,7 @@ class Agent:
     def accept(self, device: str, reading: Reading) -> None:
         """See edge_agents.ports.Intake; over a weak link a waveform becomes two records, one live and one backfill."""
         if isinstance(reading, Numeric) and reading.conditions is not None:
-            for change in self._conditions.changes(device, reading):
+            for change in self._conditions.changes(device, reading, self._clock.now()):
                 self._append(device, change, live=True)
             if not reading.values:
                 return

@@ -18,6 +18,7 @@ from edge_agents.config import DeviceConfig
 from edge_agents.device import Commanded, CommandRefused, Order
 from edge_agents.failpoint import hit
 from edge_agents.link_gauge import LinkGauge
+from edge_agents.ports import NoAnswer, Refused
 from edge_agents.reply_book import INTERRUPTED, ReplyBook
 from edge_agents.scaled_clock import machine_seconds
 from gateway.contract.envelope import Epoch, Instant, LinkMode
@@ -151,10 +152,8 @@ class Commands:
                 different = await target.carry_out(order)
         except CommandRefused as refusal:
             return str(refusal), {}
-        except TimeoutError:
-            return "no-answer", {}
         except OSError as error:
-            return "device-offline", {"error": str(error)}
+            return _trouble(error), {"error": str(error)} if str(error) else {}
         except Exception as error:  # noqa: BLE001 - a fault in one device's file must not end the agent; it is reported
             return "internal-error", {"error": repr(error)}
         return ("", order.result) if different is None else ("read-back-differs", {"read": different.hex()})
@@ -162,3 +161,10 @@ class Commands:
     def _make(self, command: Command, outcome: Outcome) -> Reply:
         refusal, result = outcome
         return Reply(id=command.id, epoch=self._epoch, accepted=not refusal, reason=refusal, result=result)
+
+
+def _trouble(error: OSError) -> str:
+    """What went wrong with a link while it carried an order out."""
+    if isinstance(error, NoAnswer | TimeoutError):
+        return "no-answer"
+    return "device-refused" if isinstance(error, Refused) else "device-offline"

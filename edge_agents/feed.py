@@ -9,13 +9,24 @@ from contextlib import aclosing
 from typing import Final, cast
 
 from edge_agents.config import DeviceConfig
-from edge_agents.device import Answering, Commanded, Decoder, FrameError, Greeter, Order, Reading, Ticking
+from edge_agents.device import (
+    Answering,
+    Commanded,
+    Decoder,
+    FrameError,
+    FrameReason,
+    Greeter,
+    Order,
+    Reading,
+    Ticking,
+)
 from edge_agents.failpoint import hit
 from edge_agents.ports import ByteLink, Clock, Intake, OnEvent, ReadingLink, WritableLink
 from edge_agents.probe import backoff
 from gateway.contract.envelope import Instant
 
 STABLE_SECONDS: Final = 10.0  # a link that held this long is tried again quickly
+INTERNAL_ERROR: Final = "internal-error"  # the reason of a refusal: our fault, not the device's
 
 
 class Feed:
@@ -42,24 +53,31 @@ class Feed:
         self._rng = rng
         self._connected: bool | None = None
         self._heard_at = clock.monotonic()
-        self._silent = False
+        self._silent: bool | None = None  # None: this process has neither missed it nor heard it yet
+        self._gave_data = False
+        self._makes_sense = True  # the last that was found in its bytes was not only refusals
 
     async def run(self) -> None:
         """Carry readings, reconnecting with backoff; returns only when a recording has been played to its end."""
         attempt = 0
         while True:
             started = self._clock.monotonic()
+            self._gave_data = good = False
             reason = "closed by the device"
             try:
                 await self._carry()
+                good = self._gave_data
                 if self._decoder is None:
                     reason = "end of recording"
             except (OSError, TimeoutError) as error:
                 reason = str(error) or type(error).__name__
+                good = self._gave_data
+            except Exception as error:  # noqa: BLE001 - a fault in one device's link must not end the agent; it is told
+                reason = repr(error)
             self._set_connected(False, reason)
             if reason == "end of recording":
                 return
-            attempt = 0 if self._clock.monotonic() - started > STABLE_SECONDS else attempt + 1
+            attempt = 0 if good or self._clock.monotonic() - started > STABLE_SECONDS else attempt + 1
             await asyncio.sleep(backoff(attempt, self._rng))
 
     async def carry_out(self, order: Order) -> bytes | None:
@@ -91,13 +109,14 @@ class Feed:
             self._silent = True
             self._on_event("device-silent", {"device": self.device.name, "state": "silent", "after_s": limit})
         if isinstance(self._decoder, Ticking):
-            for reading in self._decoder.tick(self._clock.now()):
+            for reading in self._tick(self._decoder):
                 self._take(reading)
 
     async def _carry(self) -> None:
         if self._decoder is None:
             async with aclosing(cast("ReadingLink", self._link).readings()) as readings:
                 async for reading in readings:
+                    self._gave_data = True
                     self._heard()
                     await self._intake.room()
                     self._take(reading)
@@ -108,11 +127,33 @@ class Feed:
                 if not data:
                     await self._greet(received_at)
                 else:
-                    self._heard()
+                    self._gave_data = True
                     await self._intake.room()
-                    for item in self._decoder.feed(data, received_at):
+                    for item in self._decode(self._decoder, data, received_at):
                         self._take(item)
                     await self._answer()
+
+    def _decode(self, decoder: Decoder, data: bytes, received_at: Instant) -> list[Reading | FrameError]:
+        """What the bytes say. A fault in one device's file must not end the agent: it is a refusal of these bytes."""
+        try:
+            items = decoder.feed(data, received_at)
+        except Exception:  # noqa: BLE001 - counted, and the bytes kept
+            self._intake.refuse(self.device.name, INTERNAL_ERROR, data)
+            self._makes_sense = False
+            return []
+        if items:
+            self._makes_sense = any(_speaks(item) for item in items)
+        # Nothing found is no news from a device that makes sense, or a piece of the next frame to be refused.
+        if self._makes_sense or (not items and isinstance(decoder, Ticking)):
+            self._heard()
+        return items
+
+    def _tick(self, decoder: Ticking) -> list[Reading]:
+        try:
+            return decoder.tick(self._clock.now())
+        except Exception as error:  # noqa: BLE001 - as above; there are no bytes to keep
+            self._intake.refuse(self.device.name, INTERNAL_ERROR, repr(error).encode())
+            return []
 
     async def _answer(self) -> None:
         """An acknowledgement is a promise: what it is for is kept first."""
@@ -137,7 +178,8 @@ class Feed:
     def _heard(self) -> None:
         self._set_connected(True, "")
         self._heard_at = self._clock.monotonic()
-        if self._silent:
+        if self._silent is not False and self.device.silent_after:
+            # Said at the first word after a start too: a process before this one may have reported it silent.
             self._silent = False
             self._on_event("device-silent", {"device": self.device.name, "state": "speaking"})
 
@@ -147,3 +189,8 @@ class Feed:
         self._connected = connected
         details = {"device": self.device.name, "state": "connected" if connected else "disconnected"}
         self._on_event("device-link", details | ({"reason": reason} if reason else {}))
+
+
+def _speaks(item: Reading | FrameError) -> bool:
+    """Whether the device works, as far as can be heard; so does a receiver that sees no sky."""
+    return not isinstance(item, FrameError) or item.reason is FrameReason.NO_FIX

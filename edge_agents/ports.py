@@ -7,6 +7,14 @@ from edge_agents.device import Reading
 from gateway.contract.envelope import Instant
 
 
+class NoAnswer(OSError):
+    """The device was asked and did not answer in time: what it was told to do may be done."""
+
+
+class Refused(OSError):
+    """The device answered that it will not."""
+
+
 class Clock(Protocol):
     """What time it is; the one argument of everything that must know."""
 
@@ -42,7 +50,9 @@ class WritableLink(ByteLink, Protocol):
         """Write one frame; returns what the device then says is there, b"" when the protocol has no reading back.
 
         Raises:
-            OSError: not connected, no answer in time, or the device refused the write.
+            NoAnswer: none in time; it may have been written.
+            Refused: the device refused the write.
+            OSError: not connected, or the connection broke.
         """
         ...
 

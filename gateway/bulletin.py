@@ -26,7 +26,14 @@ def observations(record: Admitted, body: Observation, *, derived: bool) -> dict[
 
 def event(record: Admitted, body: Event) -> dict[str, Any]:
     """Something that happened."""
-    return {"device": body.device, "at": record.event_at, "name": body.name, "details": body.details}
+    return {
+        "device": body.device,
+        "at": record.event_at,
+        "name": body.name,
+        "details": body.details,
+        "test": bool(record.flags & RecordFlag.TEST),
+        "service": bool(record.flags & RecordFlag.SERVICE),
+    }
 
 
 def command(command: RemoteCommand) -> dict[str, Any]:

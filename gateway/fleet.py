@@ -161,6 +161,7 @@ class Fleet:
             "gaps_open": gaps_open,
             "subject": msgspec.to_builtins(self.subjects.get(unit)),
             "latest": _newest(state.latest),
+            "by_device": _by_device(state.latest),
         }
 
 
@@ -173,14 +174,23 @@ def _newest(latest: dict[tuple[str, str], Latest]) -> dict[str, dict[str, Any]]:
         rank = value.event_at - (DERIVED_YIELDS if value.derived else 0)
         if quantity not in best or rank > best[quantity][0]:
             best[quantity] = (rank, device, value)
+    return {quantity: _shown(device, value) for quantity, (_, device, value) in best.items() if "/" not in quantity}
+
+
+def _by_device(latest: dict[tuple[str, str], Latest]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Each device's own values: two devices of a unit may measure the same."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for (device, quantity), value in latest.items():
+        if "/" not in quantity and not value.derived:
+            found.setdefault(device, {})[quantity] = _shown(device, value)
+    return found
+
+
+def _shown(device: str, value: Latest) -> dict[str, Any]:
     return {
-        quantity: {
-            "value": value.value,
-            "at": value.event_at,
-            "received_at": value.received_at,
-            "device": device,
-            "derived": value.derived,
-        }
-        for quantity, (_, device, value) in best.items()
-        if "/" not in quantity
+        "value": value.value,
+        "at": value.event_at,
+        "received_at": value.received_at,
+        "device": device,
+        "derived": value.derived,
     }

@@ -28,12 +28,13 @@ from gateway.ports import LiveFeed, RecordFlag
 from gateway.refusals import INTERNAL_ERROR
 from gateway.rules.catalogue import LIMITS, THRESHOLDS
 from gateway.rules.engine import Rules
-from gateway.rules.switches import BadCondition
+from gateway.rules.switches import SILENT, BadCondition
 from gateway.rules.threshold import Finding
 from gateway.sequence import Sequencer
 from gateway.standing import Standing
 from gateway.unpack import Refused, Unpacked
 
+LASTING: Final = frozenset({condition.EVENT, SILENT})  # events that tell of something that may still last
 BROKER_PATIENCE: Final = 5 * SECOND
 
 
@@ -258,12 +259,16 @@ class Stages:
         return findings
 
     def _evaluate_event(self, record: Admitted, event: Event) -> list[Finding]:
-        """A condition that was reported late may still last; any other event this late is history."""
-        if event.test or (record.flags & RecordFlag.HISTORICAL and event.name != condition.EVENT):
+        """A condition that was reported late may still last; any other event this late is history.
+
+        What counts is what stands about the device now, not then: whatever began in a window that is over still lasts.
+        """
+        if event.test or (record.flags & RecordFlag.HISTORICAL and event.name not in LASTING):
             return []
+        unit = record.route.address.unit
         return self.rules.report(
-            record.route.address.unit, event.device, event.name, event.details, record.event_at,
-            simulated=record.simulated, mute=not self.standing.counts(record),
+            unit, event.device, event.name, event.details, record.event_at,
+            simulated=self._simulated(unit), mutes=lambda device: self.standing.mutes(unit, device),
         )  # fmt: skip
 
     def _hear(self, record: Admitted) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from gateway.admit import Admitted
-from gateway.alerts.alert import Alert, State
+from gateway.alerts.alert import Alert
 from gateway.alerts.book import AlertBook
 from gateway.care.calibration import CalibrationWatch
 from gateway.care.desk import ServiceDesk
@@ -17,7 +17,7 @@ from gateway.care.window import Mode, Refusal, ServiceWindow, WindowChange, Wind
 from gateway.care.window import State as WindowState
 from gateway.contract.envelope import Instant
 from gateway.contract.identity import Provenance
-from gateway.derive.silence import SilenceWatch
+from gateway.derive.silence import SilenceWatch, SilentKey
 from gateway.fleet import Fleet
 from gateway.moves import WindowEnd, WindowStart
 from gateway.ports import RecordFlag
@@ -62,6 +62,10 @@ class Standing(msgspec.Struct):
         if record.body.test or record.flags & RecordFlag.SERVICE:
             return False
         return not record.flags & RecordFlag.TEST or self.in_training(record.route.address.unit)
+
+    def mutes(self, unit: str, device: str) -> bool:
+        """Whether what a device says of itself waits: it is in service mode now. What lasts is told when that ends."""
+        return self.service.on(unit, device) is not None
 
     def in_training(self, unit: str) -> bool:
         return self.service.on(unit, "") is not None
@@ -116,7 +120,7 @@ class Standing(msgspec.Struct):
             if window.ended_at is not None:
                 fleet.forget_values(window.unit, window.started_at, window.ended_at)
             if fleet.units.get(window.unit) is not None and not self._always_simulated(fleet, window.unit):
-                findings += _settle_training(change, book, rules, silence, now)
+                findings += self._settle_training(change, book, rules, silence, now)
         return findings
 
     def _settle_device(
@@ -129,23 +133,30 @@ class Standing(msgspec.Struct):
         excused = silence.excuse(window.unit, window.device, now)
         return [rules.silence(s.unit, s.device, s.channel, s.silent, now, s.since, simulated) for s in excused]
 
+    def _settle_training(
+        self, change: WindowChange, book: AlertBook, rules: Rules, silence: SilenceWatch, now: Instant
+    ) -> list[Finding]:
+        """Practice leaves nothing behind: its alerts end with it, and what is really wrong is told anew, as real."""
+        unit = change.window.unit
+        rules.thresholds.forget(f"unit/{unit}")
+        if change.window.state is WindowState.ON:
+            return []
+        practised = [alert for alert in book.open if alert.unit == unit and alert.simulated]
+        silence.judge_anew(key for alert in practised if (key := silence_of(alert)) is not None)
+        self.calibrations.judge_anew(alert.subject for alert in practised)
+        ended = [_end_of(alert, now) for alert in practised]
+        return ended + rules.switches.standing(unit, None, now, simulated=False)
+
     @staticmethod
     def _always_simulated(fleet: Fleet, unit: str) -> bool:
         return fleet.units[unit].provenance is not Provenance.LIVE
 
 
-def _settle_training(
-    change: WindowChange, book: AlertBook, rules: Rules, silence: SilenceWatch, now: Instant
-) -> list[Finding]:
-    """Practice leaves nothing behind: its alerts end with it, and what is really wrong is told anew, as real."""
-    unit = change.window.unit
-    rules.thresholds.forget(f"unit/{unit}")
-    if change.window.state is WindowState.ON:
-        return []
-    practised = [alert for alert in book.open if alert.unit == unit and alert.simulated]
-    silence.judge_anew(unit)
-    ended = [_end_of(alert, now) for alert in practised if alert.state is not State.LATCHED]
-    return ended + rules.switches.standing(unit, None, now, simulated=False)
+def silence_of(alert: Alert) -> SilentKey | None:
+    """What it says is silent, as the watch names it; None when it is about no silence."""
+    if alert.rule == "link-lost":
+        return alert.unit, None, None
+    return (alert.unit, alert.device, alert.quantity) if alert.rule == "signal-missing" and alert.device else None
 
 
 def _end_of(alert: Alert, now: Instant) -> Finding:

@@ -7,11 +7,12 @@ Sources: GATT Specification Supplement (Date Time), Battery Service 1.0, Device 
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from edge_agents.device import FrameError, FrameReason, Numeric, Occurrence, Reading
 from edge_agents.devices._float11073 import Read, float32, sfloat
+from edge_agents.devices._zone import zone_option
 from edge_agents.protocol import GATT_HEAD, gatt_frame
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import QUANTITIES
@@ -33,9 +34,10 @@ _LATEST: Final = 253_402_300_799_000_000
 class Fields:
     """The fields of one value, in order; a value that ends too early is a FrameError."""
 
-    def __init__(self, frame: bytes) -> None:
-        """``frame`` has a head."""
+    def __init__(self, frame: bytes, zone: tzinfo = UTC) -> None:
+        """``frame`` has a head; ``zone`` is that of the device's clock."""
         self.frame = frame
+        self._zone = zone
         self._at = GATT_HEAD.size
 
     @property
@@ -67,11 +69,11 @@ class Fields:
         return float32(self.uint(4))
 
     def date_time(self) -> Instant | None:
-        """A Date Time, taken as UTC because it has no zone; None when year, month or day is unknown (0)."""
+        """A Date Time, local time of the device's clock; None when year, month or day is unknown (0)."""
         year = self.uint(2)
         month, day, hour, minute, second = self.take(5)
         try:
-            at = datetime(year or 2000, month or 1, day or 1, hour, minute, second, tzinfo=UTC)
+            at = datetime(year or 2000, month or 1, day or 1, hour, minute, second, tzinfo=self._zone)
         except ValueError as error:
             raise FrameError(FrameReason.OUT_OF_RANGE, self.frame, str(error)) from error
         return (at - _EPOCH) // _MICROSECOND if year and month and day else None
@@ -122,15 +124,23 @@ class Measured:
                 self.values[name] = None
                 self.invalid[name] = reason
 
+    def disown(self, names: tuple[str, ...], reason: str) -> None:
+        """The device sends numbers for these and says that they are none; one that is none already keeps its reason."""
+        self.spoil(tuple(name for name in names if self.values.get(name) is not None), reason)
+
 
 class GattDecoder:
     """Hands each frame to the method for its characteristic; battery and device information are understood for all.
 
-    What a device states about itself in several characteristics is stated together.
+    What a device states about itself in several characteristics is stated together. A Date Time bears no zone: the
+    option ``utc_offset`` ("+08:00") says what the clock of the device shows.
     """
 
-    def __init__(self, layouts: dict[int, Callable[[Fields, Instant], list[Reading]]]) -> None:
+    def __init__(
+        self, layouts: dict[int, Callable[[Fields, Instant], list[Reading]]], utc_offset: str = "+00:00"
+    ) -> None:
         """``layouts``: what reads the characteristics of the device's own service."""
+        self._zone = zone_option(utc_offset)
         self._layouts = {**layouts, BATTERY_LEVEL: self._battery}
         self._layouts.update(dict.fromkeys(INFORMATION, self._information))
         self._information_known: dict[int, str] = {}
@@ -153,7 +163,7 @@ class GattDecoder:
         layout = self._layouts.get(GATT_HEAD.unpack_from(frame)[0])
         if layout is None:
             raise FrameError(FrameReason.UNKNOWN_TYPE, frame)
-        return layout(Fields(frame), received_at)
+        return layout(Fields(frame, self._zone), received_at)
 
     def state(self, codes: frozenset[str]) -> frozenset[str]:
         """Conditions the device's service states now; with what other characteristics have stated."""

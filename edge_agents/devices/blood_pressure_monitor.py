@@ -3,6 +3,7 @@
 A measurement (0x2A35, indicated) is a reading of all its pressures; while the cuff inflates the device may show its
 pressure (0x2A36, notified). Pressures come in mmHg or kPa and leave in mmHg. What the device says of the measurement
 itself (cuff loose, moved, irregular pulse) is a technical condition that holds until the next measurement.
+Numbers taken with a cuff that is loose or misplaced are none.
 
 Source: Bluetooth Blood Pressure Profile and Service 1.1.1, GATT Specification Supplement 3.30 and 3.127.
 """
@@ -41,6 +42,7 @@ STATUS: Final = {  # bits 3 and 4 tell where the pulse lies against the device's
     2: "irregular-pulse",
     5: "cuff-error/position",
 }
+SPOILING: Final = frozenset({"cuff-error/loose", "cuff-error/position"})  # the others only mark a measurement
 YIELDS: Final = Yields(
     quantities=(*PRESSURES, "pulse-rate", "cuff-pressure", "battery"),
     events=(INFORMATION_EVENT,),
@@ -85,8 +87,9 @@ def _number(reading: Numeric, name: str) -> bytes:
 class Decoder(GattDecoder):
     """Values of characteristics to readings."""
 
-    def __init__(self) -> None:
-        super().__init__({MEASUREMENT: self._measurement, CUFF_PRESSURE: self._cuff_pressure})
+    def __init__(self, utc_offset: str = "+00:00") -> None:
+        """``utc_offset``: of the device's clock."""
+        super().__init__({MEASUREMENT: self._measurement, CUFF_PRESSURE: self._cuff_pressure}, utc_offset)
 
     def _measurement(self, fields: Fields, received_at: Instant) -> list[Reading]:
         """Stored until it is confirmed, and sent again if it was not."""
@@ -115,6 +118,8 @@ class Decoder(GattDecoder):
             fields.uint(1)  # which of the device's users, not who
         if flags & HAS_STATUS:
             conditions |= bits_set(fields.uint(2), STATUS)
+        if conditions & SPOILING:
+            measured.disown((*PRESSURES, "pulse-rate"), NO_MEASUREMENT)
         return Numeric(
             observed_at=at, values=measured.values, invalid=measured.invalid, conditions=self.state(conditions)
         )

@@ -2,9 +2,9 @@
 
 After each connect the meter is asked for its records (Record Access Control Point): all of them the first time, then
 those after the last one seen. It answers with a measurement (0x2A18) each, perhaps with its context (0x2A34), and a
-response. A record seen before (same number and base time) is dropped. A measurement of control solution is a test
-reading: it says something about the meter and nothing about a person. What the meter found wrong with a strip or
-itself holds until the next record.
+response. A record seen before, bit for bit, is dropped (a number may come again). A measurement of control solution is
+a test reading: it says something about the meter and nothing about a person. What the meter found wrong with a strip or
+itself holds until the next record; the number of such a record is none.
 
 Source: Bluetooth Glucose Profile 1.0.1 and Service 1.0.1, GATT Specification Supplement 3.103 to 3.105.
 """
@@ -57,6 +57,11 @@ STATUS: Final = {  # Sensor Status Annunciation
     9: "strip-error/pulled-early",
     10: "device-fault",
     11: "device-fault/clock",
+}
+DISOWNS: Final = {  # annunciations with which the number beside them is none
+    code: "sensor-fault" if bit in (1, 10) else NO_MEASUREMENT
+    for bit, code in STATUS.items()
+    if bit in (*range(1, 5), *range(7, 11))
 }
 OUT_OF_RANGE: Final = {"out-of-measuring-range/high": "above-range", "out-of-measuring-range/low": "below-range"}
 # context flag bits
@@ -122,12 +127,13 @@ def _pack(reading: Numeric, value: float | None, sequence: int) -> bytes:
 class Decoder(GattDecoder):
     """Records to readings; keeps which ones it has had."""
 
-    def __init__(self) -> None:
+    def __init__(self, utc_offset: str = "+00:00") -> None:
+        """``utc_offset``: of the device's clock."""
         super().__init__({
             MEASUREMENT: self._measurement, CONTEXT: self._context, RACP: self._response, FEATURE: self._feature,
-        })  # fmt: skip
+        }, utc_offset)  # fmt: skip
         self._last: int | None = None  # number of the last record
-        self._had: dict[tuple[int, bytes], Instant] = {}  # number and base time of a record: its time
+        self._had: dict[bytes, tuple[int, Instant]] = {}  # frame of a record: its number and time
 
     def greet(self, _now: Instant) -> tuple[bytes, ...]:
         """Asks for what has been stored since the last record."""
@@ -137,7 +143,6 @@ class Decoder(GattDecoder):
 
     def _measurement(self, fields: Fields, received_at: Instant) -> list[Reading]:
         flags, sequence = fields.uint(1), fields.uint(2)
-        base = fields.frame[-fields.left :][:7]
         at = fields.date_time()
         if flags & HAS_OFFSET:
             offset = fields.sint(2)  # min since the clock was last set by a person
@@ -150,14 +155,17 @@ class Decoder(GattDecoder):
         conditions = bits_set(fields.uint(2), STATUS) if flags & HAS_STATUS else frozenset[str]()
         if at is None:
             conditions |= {CLOCK_UNSET}
-        # without a clock a number is all there is to know a record by, and meters do start again
-        if not self._is_new((sequence, base), received_at if at is None else at):
+        # meters start to number again, those without a clock with nothing to tell by: the whole frame counts
+        if not self._is_new(fields.frame, sequence, received_at if at is None else at):
             return []
         measured = Measured()
         measured.add("glucose", value, MOL_PER_L if flags & IN_MOL else KG_PER_L)
         for condition, reason in OUT_OF_RANGE.items():
             if condition in conditions:
                 measured.spoil(("glucose",), reason)
+        for condition, reason in DISOWNS.items():
+            if condition in conditions:
+                measured.disown(("glucose",), reason)
         test = sample & 0xF == CONTROL_TYPE or sample >> 4 == CONTROL_SITE
         return [
             Numeric(
@@ -166,11 +174,11 @@ class Decoder(GattDecoder):
             )
         ]  # fmt: skip
 
-    def _is_new(self, record: tuple[int, bytes], at: Instant) -> bool:
-        self._last = record[0]
+    def _is_new(self, record: bytes, sequence: int, at: Instant) -> bool:
+        self._last = sequence
         if record in self._had:
             return False
-        self._had[record] = at
+        self._had[record] = (sequence, at)
         if len(self._had) > _KEPT:
             del self._had[next(iter(self._had))]
         return True
@@ -197,7 +205,7 @@ class Decoder(GattDecoder):
             _detail(details, name, fields.sfloat(), factor)
         if flags & HAS_HBA1C:
             _detail(details, "hba1c_percent", fields.sfloat(), 1.0)
-        at = next((at for (number, _), at in reversed(self._had.items()) if number == sequence), received_at)
+        at = next((at for number, at in reversed(self._had.values()) if number == sequence), received_at)
         return [Occurrence(observed_at=at, name=CONTEXT_EVENT, details=details)]
 
     def _response(self, fields: Fields, received_at: Instant) -> list[Reading]:

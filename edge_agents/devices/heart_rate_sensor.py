@@ -1,7 +1,7 @@
 """Heart rate sensor (chest strap, armband) with the Bluetooth Heart Rate Service (0x180D), with intervals of the beats.
 
-A value (0x2A37, notified) bears no time. A sensor that says that it has lost the skin has no heart rate. Of several
-intervals in one value each is a reading, dated back by those behind it.
+A value (0x2A37, notified) bears no time. A sensor that says that it has lost the skin, or 0, has no heart rate. Of
+several intervals in one value each is a reading, dated back by those behind it.
 
 Source: Bluetooth Heart Rate Profile and Service 1.0, GATT Specification Supplement 3.113.
 """
@@ -9,6 +9,7 @@ Source: Bluetooth Heart Rate Profile and Service 1.0, GATT Specification Supplem
 from typing import Final
 
 from edge_agents.device import FrameError, FrameReason, Numeric, Reading, Yields
+from edge_agents.devices._float11073 import NO_MEASUREMENT
 from edge_agents.devices._gatt import (
     BATTERY_LOW,
     COMPANION_READ,
@@ -62,6 +63,8 @@ class Decoder(GattDecoder):
         flags = fields.uint(1)
         measured = Measured()
         measured.add("heart-rate", (float(fields.uint(2 if flags & IS_WIDE else 1)), ""))
+        if measured.values["heart-rate"] == 0:
+            measured.spoil(("heart-rate",), NO_MEASUREMENT)
         off = bool(flags & CONTACT_KNOWN) and not flags & CONTACT
         if off:
             measured.spoil(("heart-rate",), OFF)

@@ -82,7 +82,7 @@ YIELDS: Final = Yields(
 _SOH, _EOT = b"\x01", b"\x04"
 _BED: Final = b"ComSystem"
 _PUMP: Final = "11"
-_BLOCK: Final = re.compile(rb"\x01\d{5}\x02[/-9A-z]{1,15}/1/1>([^\x01-\x04\x17]*)[\x03\x17](\d{5})\x04")
+_BLOCK: Final = re.compile(rb"\x01\d{5}\x02[/-9A-z]{1,15}/1/1>([^\x01-\x04\x17]*)[\x03\x17]\d{5}\x04")
 _ADDRESS: Final = re.compile(r"501([0-3][0-9A-O])")
 _SLOT: Final = re.compile(r"[1-3][1-9A-O]")
 _VALUE: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,4})?")
@@ -135,18 +135,26 @@ def _numeric_parameters(reading: Numeric) -> dict[str, str]:
     return said
 
 
-def _quadruples(block: bytes) -> tuple[str, dict[str, dict[str, str]]]:
-    """The time of a block, and by pillar and slot the parameters; raises FrameError."""
-    length = block[1:6]
+def _undamaged(block: bytes) -> bytes:
+    """The block without stuffing, when its length and its check are right: FrameError asks for it again if not."""
+    length, check = block[1:6], block[-6:-1]
     if length.isdigit() and int(length) != len(block):
         block = _STUFFED.sub(lambda found: _PLAIN[found[0]], block)
+    if not length.isdigit() or int(length) != len(block):
+        raise FrameError(FrameReason.LENGTH, block)
+    if not check.isdigit() or int(check) != sum(block[:-6]) % 256:
+        raise FrameError(FrameReason.CHECKSUM, block)
+    return block
+
+
+def _quadruples(block: bytes, errors: list[Reading | FrameError]) -> tuple[str, dict[str, dict[str, str]]]:
+    """The time of a block, and by pillar and slot the parameters; raises FrameError.
+
+    What the rack could not say of a slot goes to ``errors``.
+    """
     parts = _BLOCK.fullmatch(block)
     if parts is None:
         raise FrameError(FrameReason.SYNTAX, block)
-    if int(length) != len(block):
-        raise FrameError(FrameReason.LENGTH, block)
-    if int(parts[2]) != sum(block[:-6]) % 256:
-        raise FrameError(FrameReason.CHECKSUM, block)
     said: dict[str, dict[str, str]] = {}
     time = ""
     for row in parts[1].decode("utf-8", "replace").split("\x1e"):
@@ -155,7 +163,8 @@ def _quadruples(block: bytes) -> tuple[str, dict[str, dict[str, str]]]:
         if slot is None or not parameter or not (time.isascii() and time.isdecimal()):
             raise FrameError(FrameReason.SYNTAX, block, "quadruple")
         if parameter == "GNERR":
-            raise FrameError(FrameReason.EXCEPTION, block, f"error {value[:8]} of {address}")
+            errors.append(FrameError(FrameReason.EXCEPTION, withheld(block), f"error {value[:8]} of {address}"))
+            continue
         said.setdefault(slot[1], {})[parameter] = value
     return time, said
 
@@ -182,12 +191,13 @@ class Decoder:
         found: list[Reading | FrameError] = []
         while (block := self._next(found)) is not None:
             try:
-                time, said = _quadruples(block)
+                block = _undamaged(block)
                 self._answer = (self._answer + ACK)[-64:]
+                time, said = _quadruples(block, found)
                 found += self._read(time, said, block, received_at)
             except FrameError as error:
-                damaged = error.reason in {FrameReason.LENGTH, FrameReason.CHECKSUM}
-                self._answer = (self._answer + (NAK if damaged else ACK))[-64:]
+                if error.reason in {FrameReason.LENGTH, FrameReason.CHECKSUM}:  # of _undamaged alone
+                    self._answer = (self._answer + NAK)[-64:]
                 found.append(FrameError(error.reason, withheld(error.frame)))
         return found
 

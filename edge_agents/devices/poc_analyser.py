@@ -24,6 +24,7 @@ from typing import Final, NamedTuple
 
 from edge_agents.device import FrameError, FrameReason, Numeric, Reading, Yields
 from edge_agents.devices import _astm
+from edge_agents.devices._zone import zone, zone_option
 from edge_agents.protocol import Stream
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import QUANTITIES
@@ -63,7 +64,6 @@ _NO_VALUE: Final = "....."
 _TYPED_IN: Final = "I"
 _NUMBER: Final = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?")
 _TIME: Final = re.compile(r"([0-9]{12})([0-9]{2})?([+-][0-9]{4})?")
-_OFFSET: Final = re.compile(r"([+-])(0[0-9]|1[0-4])([0-5][0-9])")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _LAST: Final = 253_402_300_799_000_000  # 9999-12-31
@@ -110,9 +110,7 @@ class Decoder:
 
     def __init__(self, utc_offset: str = "") -> None:
         """``utc_offset``: of the analyser's clock, as "+0800"; empty = times without an offset are not used."""
-        self._offset = _offset(utc_offset)
-        if utc_offset and self._offset is None:
-            raise ValueError(f"utc_offset {utc_offset!r}: expected +HHMM or -HHMM")
+        self._offset = zone_option(utc_offset) if utc_offset else None
         self._receiver = _astm.Receiver()
 
     def feed(self, data: bytes, received_at: Instant) -> list[Reading | FrameError]:
@@ -203,22 +201,15 @@ def _value(assay: Assay, text: str, unit: str, flag: str, status: str) -> tuple[
     return (value, "") if row.low <= value <= row.high else (None, "out-of-range")
 
 
-def _offset(text: str) -> timezone | None:
-    if not (found := _OFFSET.fullmatch(text)):
-        return None
-    east = timedelta(hours=int(found[2]), minutes=int(found[3]))
-    return timezone(east if found[1] == "+" else -east)
-
-
 def _instant(text: str, offset: timezone | None) -> Instant | None:
     """YYYYMMDDHHMM[SS][+HHMM] as an instant; None when it is none or nobody knows the offset."""
     if not (found := _TIME.fullmatch(text)):
         return None
-    zone = _offset(found[3]) if found[3] else offset
-    if zone is None:
+    known = zone(found[3]) if found[3] else offset
+    if known is None:
         return None
     try:
-        local = datetime.strptime(found[1] + (found[2] or "00"), "%Y%m%d%H%M%S").replace(tzinfo=zone)
+        local = datetime.strptime(found[1] + (found[2] or "00"), "%Y%m%d%H%M%S").replace(tzinfo=known)
         return (local - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError):
         return None

@@ -2,7 +2,7 @@
 
 A spot check (0x2A5E, indicated) may bear a time, a continuous value (0x2A5F, notified) bears none. Demonstration and
 test data are test readings. What the device says of sensor and signal is a technical condition; a value it calls
-invalid or unavailable is none.
+invalid or unavailable is none, nor is one that a sensor gives that is broken or not on the person, nor a pulse of 0.
 
 Source: Bluetooth Pulse Oximeter Profile and Service 1.0.1, GATT Specification Supplement 3.174 and 3.176.
 """
@@ -52,6 +52,15 @@ SENSOR_STATUS: Final = {
     13: "sensor-off/displaced",
     14: "sensor-fault",
     15: "sensor-fault/disconnected",
+}
+# bits with which the numbers beside them mean nothing: device broken, no pulse, sensor not on the person or broken
+DISOWNS: Final = {
+    1: "sensor-fault",
+    7: NO_MEASUREMENT,
+    11: "sensor-off",
+    13: "sensor-off",
+    14: "sensor-fault",
+    15: "sensor-fault",
 }
 QUESTIONABLE_DATA: Final = "signal-poor/questionable"
 YIELDS: Final = Yields(
@@ -125,8 +134,9 @@ def _number(numeric: Numeric, name: str, finest: int = -1) -> bytes:
 class Decoder(GattDecoder):
     """Values of characteristics to readings."""
 
-    def __init__(self) -> None:
-        super().__init__({SPOT: self._spot, CONTINUOUS: self._continuous})
+    def __init__(self, utc_offset: str = "+00:00") -> None:
+        """``utc_offset``: of the device's clock."""
+        super().__init__({SPOT: self._spot, CONTINUOUS: self._continuous}, utc_offset)
 
     def _spot(self, fields: Fields, received_at: Instant) -> list[Reading]:
         flags = fields.uint(1)
@@ -158,6 +168,9 @@ class Decoder(GattDecoder):
         for bit, reason in ((UNAVAILABLE, NO_MEASUREMENT), (CALIBRATING, "calibrating"), (INVALID, "invalid")):
             if status >> bit & 1:
                 measured.spoil((*VALUES, "perfusion-index"), reason)
+        for bit, reason in DISOWNS.items():
+            if sensor >> bit & 1:
+                measured.disown((*VALUES, "perfusion-index"), reason)
         conditions |= bits_set(status, {QUESTIONABLE: QUESTIONABLE_DATA}) | bits_set(sensor, SENSOR_STATUS)
         test = bool(status >> DEMONSTRATION & 1 or status >> TESTING & 1)
         return Numeric(
@@ -170,4 +183,6 @@ def _values(fields: Fields) -> Measured:
     measured = Measured()
     for name in VALUES:
         measured.add(name, fields.sfloat())
+    if measured.values["pulse-rate"] == 0:
+        measured.spoil(("pulse-rate",), NO_MEASUREMENT)
     return measured

@@ -74,8 +74,11 @@ def encode(reading: Reading) -> bytes:
 class Decoder(GattDecoder):
     """Values of characteristics to readings."""
 
-    def __init__(self) -> None:
-        super().__init__({MEASUREMENT: self._measurement, INTERMEDIATE: self._intermediate, TYPE: self._type})
+    def __init__(self, utc_offset: str = "+00:00") -> None:
+        """``utc_offset``: of the device's clock."""
+        super().__init__(
+            {MEASUREMENT: self._measurement, INTERMEDIATE: self._intermediate, TYPE: self._type}, utc_offset
+        )
         self._site = 0
 
     def _measurement(self, fields: Fields, received_at: Instant) -> list[Reading]:

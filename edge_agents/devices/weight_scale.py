@@ -71,8 +71,9 @@ def _steps(value: float | None, step: float) -> bytes:
 class Decoder(GattDecoder):
     """Values of characteristics to readings."""
 
-    def __init__(self) -> None:
-        super().__init__({MEASUREMENT: self._measurement, FEATURE: self._feature})
+    def __init__(self, utc_offset: str = "+00:00") -> None:
+        """``utc_offset``: of the device's clock."""
+        super().__init__({MEASUREMENT: self._measurement, FEATURE: self._feature}, utc_offset)
 
     def _measurement(self, fields: Fields, received_at: Instant) -> list[Reading]:
         flags = fields.uint(1)

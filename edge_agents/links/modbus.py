@@ -61,9 +61,14 @@ class ModbusLink:
             raise OSError(f"unit {self._unit} is not written to with {frame.hex()}")
         if not self._streaming:
             raise OSError("not connected")
-        await self._bus.ask(request, self._timeout, Rank.WRITE)
         back = Request(unit, _READS_BACK[function], address, count)
-        data = await self._bus.ask(back, self._timeout, Rank.WRITE)
+        try:
+            await self._bus.ask(request, self._timeout, Rank.WRITE)
+            data = await self._bus.ask(back, self._timeout, Rank.WRITE)
+        except Refused as refusal:
+            if refusal.code in NOT_THERE:  # the word of a gateway before it, not its own
+                raise NoAnswer(str(refusal)) from refusal
+            raise
         return modbus_frame(unit, back.function, address, count, data)
 
     async def _schedule(self) -> AsyncGenerator[Poll, None]:

@@ -21,6 +21,7 @@ from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.client.base import ModbusBaseClient
 from pymodbus.pdu import ModbusPDU
 
+from edge_agents import ports
 from edge_agents.links import modbus_answer
 from edge_agents.links.modbus_answer import BIT_READS, EXCEPTIONS, WORD_READS, Form, Found, Request
 from edge_agents.links.modbus_turns import Rank, Turns
@@ -35,11 +36,11 @@ _FORGET_SECONDS: Final = 2.0
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what goes wrong on a bus is reported by the link, once
 
 
-class NoAnswer(OSError):
+class NoAnswer(ports.NoAnswer):
     """The unit did not answer in time."""
 
 
-class Refused(OSError):
+class Refused(ports.Refused):
     """The unit answered with an exception."""
 
     def __init__(self, unit: int, code: int) -> None:

@@ -112,6 +112,12 @@ class TtyLink:
     def _set_raw(self, handle: int) -> None:
         if not os.isatty(handle):
             return
+        try:
+            self._set_line(handle)
+        except termios.error as error:  # no OSError, though it is made like one
+            raise OSError(*error.args) from error
+
+    def _set_line(self, handle: int) -> None:
         state = termios.tcgetattr(handle)
         control = list(state[6])
         control[termios.VMIN], control[termios.VTIME] = 1, 0

@@ -9,7 +9,7 @@ from typing import Any
 
 from edge_agents.device import Numeric, Reading
 from edge_agents.devices import blood_pressure_monitor
-from edge_agents.devices.blood_pressure_monitor import PRESSURES, Decoder
+from edge_agents.devices.blood_pressure_monitor import PRESSURES, SPOILING, Decoder
 from firmware_sims.condition import Rhythm
 from firmware_sims.devices._spot import moments, patient_at, stores, whole_second
 from firmware_sims.physiology import Patient
@@ -36,7 +36,7 @@ def _measurement(world: World, due: int, patient: Patient) -> Numeric:
     told = world.told(due)
     conditions = _conditions(told, patient)
     measured = patient.blood_pressure() | {"pulse-rate": patient.vitals()["pulse-rate"]}
-    values = {name: None if "cuff-error/loose" in conditions else measured[name] for name in (*PRESSURES, "pulse-rate")}
+    values = {name: None if conditions & SPOILING else measured[name] for name in (*PRESSURES, "pulse-rate")}
     invalid = {name: "no-measurement" for name, value in values.items() if value is None}
     return Numeric(
         observed_at=whole_second(world.start_at + due), values=values, invalid=invalid, conditions=conditions

@@ -10,7 +10,7 @@ from typing import Any
 
 from edge_agents.device import Numeric, Reading
 from edge_agents.devices import pulse_oximeter
-from edge_agents.devices.pulse_oximeter import Decoder
+from edge_agents.devices.pulse_oximeter import DISOWNS, SENSOR_STATUS, Decoder
 from firmware_sims.devices._spot import moments, patient_at, whole_second
 from firmware_sims.physiology import Patient
 from firmware_sims.scenario import SECOND
@@ -57,7 +57,8 @@ def _reading(kind: type[Numeric], at: int, told: dict[str, Any], patient: Patien
         stated.add(f"signal-poor/{signal}")
     if told.get("clock") == "unset":
         stated.add("clock-unset")
-    values = {name: None if off else vitals[name] for name in ("spo2", "pulse-rate", "perfusion-index")}
+    disowned = not stated.isdisjoint(SENSOR_STATUS[bit] for bit in DISOWNS)
+    values = {name: None if disowned else vitals[name] for name in ("spo2", "pulse-rate", "perfusion-index")}
     invalid = {name: "no-measurement" for name, value in values.items() if value is None}
     return kind(
         observed_at=whole_second(at), values=values, invalid=invalid, conditions=frozenset(stated),

@@ -26,7 +26,7 @@ class Change(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         fields = ", ".join(
-            f"{name}: {self.before[name]} -> {value}" if self.before.get(name) else f"{name}: {value}"
+            f"{name}: {self.before[name]} -> {value or 'none'}" if self.before.get(name) else f"{name}: {value}"
             for name, value in self.after.items()
         )
         return f"{'changed' if self.before else 'new'} {self.what} {'/'.join(self.key)}  {fields}".rstrip()
@@ -67,9 +67,16 @@ def _plan_devices(
             problems.append(entry.problem("kind", f"one of {', '.join(sorted(kinds))}"))
         if "serial" in values:
             places[key], rows[key] = values["serial"], entry
-        changes += _difference("device", key, known.get(key), values)
+        changes += _difference("device", key, known.get(key), _with_new_box(known.get(key), values))
     _find_shared_boxes(places, rows, problems)
     return changes
+
+
+def _with_new_box(before: dict[str, Any] | None, values: dict[str, Any]) -> dict[str, Any]:
+    """A calibration is of the box: with another one the date goes, unless the row gives one."""
+    old = (before or {}).get("serial")
+    is_swap = bool(old) and values.get("serial", old) != old
+    return values | {"calibration_due": values.get("calibration_due")} if is_swap else values
 
 
 def _find_shared_boxes(

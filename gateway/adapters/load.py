@@ -32,7 +32,7 @@ from gateway.rules.hold import Hold
 from gateway.rules.switches import CODES
 from gateway.rules.threshold import Thresholds
 from gateway.sequence import MAX_HELD, PATIENCE, Sequencer
-from gateway.standing import Standing
+from gateway.standing import Standing, silence_of
 from gateway.unpack import Route
 
 COMMIT_SLACK: Final = SECOND  # values this much older than the last commit may still be on their way
@@ -215,7 +215,6 @@ def _load_latest(connection: Connection, fleet: Fleet, silence: SilenceWatch) ->
 def _restore_silences(silence: SilenceWatch, alerts: list[Alert]) -> None:
     """Units and channels whose silence has been raised stay silent until they speak."""
     for alert in alerts:
-        if alert.rule == "link-lost":
-            silence.mark(alert.unit, None, None)
-        elif alert.rule == "signal-missing" and alert.device is not None:
-            silence.mark(alert.unit, alert.device, alert.quantity)
+        key = silence_of(alert)
+        if key is not None:
+            silence.mark(*key)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, select, update
 from sqlalchemy.dialects import sqlite
 
 from gateway.adapters import tables
@@ -21,8 +21,10 @@ from gateway.contract.quantity import HOUR
 LONGEST_UNKNOWN: Final = 2 * HOUR  # how long a session may go on before somebody is identified in it
 KEPT: Final = OLDEST_BACKLOG + 24 * HOUR  # how long marks may still be joined by a late one
 _association, _mark, _person = tables.association, tables.session_mark, tables.person
-_BOUNDS: Final = ("end_at", "end_reason", "idle_at")
+_END: Final = ("end_at", "end_reason", "idle_at")
+_BOUNDS: Final = ("start_at", *_END)
 _TOLD: Final = ("subject", "source", *_BOUNDS)
+_FOREVER: Final = 2**62
 
 
 def write(connection: Connection, work: SessionWork | None) -> None:
@@ -90,12 +92,12 @@ def _start(connection: Connection, unit: str, first: Instant) -> Instant:
     A session that nobody is identified in yet has no row: it is looked for as far back as ``LONGEST_UNKNOWN``.
     """
     start_at, end_at = _association.c.start_at, _association.c.end_at
-    earlier = select(start_at, end_at).where(_of(unit), start_at <= first).order_by(start_at.desc()).limit(1)
-    before = connection.execute(earlier).first()
-    if before is None:
-        return first - LONGEST_UNKNOWN
-    is_over = before.end_at is not None and before.end_at <= first
-    return max(first - LONGEST_UNKNOWN, before.end_at) if is_over else int(before.start_at)
+    covering = select(func.min(start_at)).where(_of(unit), end_at.is_(None) | (end_at > first), start_at <= first)
+    found = connection.execute(covering).scalar()
+    if found is None:
+        before = connection.execute(select(func.max(end_at)).where(_of(unit), end_at <= first)).scalar()
+        return first - LONGEST_UNKNOWN if before is None else max(first - LONGEST_UNKNOWN, before)
+    return int(found) if found == first else _start(connection, unit, found)
 
 
 def _is_covered(connection: Connection, unit: str, at: Instant) -> bool:
@@ -118,24 +120,69 @@ def _to_mark(row: RowMapping) -> Mark:
 def _replace(
     connection: Connection, unit: str, known: Iterable[RowMapping], wanted: list[Sitting], now: Instant
 ) -> None:
-    """Makes the rows say what the fold says, but for what a person has said; such a row stays in any case."""
-    by_start = {row["start_at"]: row for row in known}
+    """Makes the rows say what the fold says, but for what a person has said: that stays, and moves with its session."""
+    rows = list(known)
+    spoken = [row for row in rows if _is_confirmed(row)]
+    by_start = {row["start_at"]: row for row in rows if not _is_confirmed(row)}
+    moved = _carry(connection, spoken, wanted)
     for sitting in wanted:
+        if sitting.start_at in moved:
+            continue
         told = {name: getattr(sitting, name) for name in _TOLD}
         row = by_start.pop(sitting.start_at, None)
         if row is None:
+            place = {"unit": unit, "device": EVERY_DEVICE} | _denied(spoken, sitting)
             _welcome(connection, sitting.subject, now)
-            place = {"unit": unit, "device": EVERY_DEVICE, "start_at": sitting.start_at}
             connection.execute(insert(_association).values(place | told))
-            continue
-        if _is_confirmed(row):
-            told = {name: told[name] for name in _BOUNDS}
-        if any(row[name] != value for name, value in told.items()):
+        elif any(row[name] != value for name, value in told.items()):
             _welcome(connection, sitting.subject, now)
             connection.execute(update(_association).where(_association.c.id == row["id"]).values(told))
-    gone = [row["id"] for row in by_start.values() if not _is_confirmed(row)]
+    gone = [row["id"] for row in by_start.values()]
     if gone:
         connection.execute(delete(_association).where(_association.c.id.in_(gone)))
+
+
+def _carry(connection: Connection, spoken: list[RowMapping], wanted: list[Sitting]) -> set[Instant]:
+    """Moves rows of which a person has spoken to where their session is now; gives the beginnings of those sessions.
+
+    When two of them have become one session, one row is all of it, and the other keeps its part: that nobody knows
+    goes before whose it is, else the first is all of it, for what began later counts in its part.
+    """
+    taken: set[Instant] = set()
+    for row in sorted(spoken, key=lambda row: (row["voided_at"] is None, row["start_at"], row["id"])):
+        sitting = _heir(row, wanted)
+        if sitting is None:
+            continue
+        names: tuple[str, ...] = _BOUNDS
+        if sitting.start_at in taken:
+            names = _END if (row["end_at"] or _FOREVER) > (sitting.end_at or _FOREVER) else ()
+        taken.add(sitting.start_at)
+        told = {name: getattr(sitting, name) for name in names}
+        if any(row[name] != value for name, value in told.items()):
+            connection.execute(update(_association).where(_association.c.id == row["id"]).values(told))
+    return taken
+
+
+def _heir(row: RowMapping, wanted: list[Sitting]) -> Sitting | None:
+    """The session a row is about: that began with it, that it is now a later part of, or that has most of it."""
+    start_at = row["start_at"]
+    shared = [one for one in wanted if one.start_at == start_at or _overlap(row, one) > 0]
+    began = [sitting for sitting in shared if sitting.start_at <= start_at]
+    return began[0] if began else max(shared, key=lambda sitting: _overlap(row, sitting), default=None)
+
+
+def _overlap(row: RowMapping, sitting: Sitting) -> int:
+    ends = row["end_at"] or _FOREVER, sitting.end_at or _FOREVER
+    return int(min(ends) - max(row["start_at"], sitting.start_at))
+
+
+def _denied(spoken: list[RowMapping], sitting: Sitting) -> dict[str, Any]:
+    """A session that falls in two was of nobody in both parts; one that began after that was said is another."""
+    for row in spoken:
+        is_of_it = row["subject"] == sitting.subject and _overlap(row, sitting) > 0
+        if is_of_it and sitting.start_at < (row["voided_at"] or -_FOREVER):
+            return {name: row[name] for name in ("voided_at", "confirmed_by")}
+    return {}
 
 
 def _is_confirmed(row: RowMapping) -> bool:

@@ -17,6 +17,7 @@ from gateway.care.sitting import EVERY_DEVICE
 from gateway.contract.envelope import Instant, Lane
 from gateway.contract.observation import Event, Observation
 from gateway.contract.quantity import HOUR
+from gateway.fleet import GATEWAY_DEVICE
 from gateway.ports import RecordFlag
 
 FOREVER: Final = 2**62
@@ -66,7 +67,7 @@ class Whose:
 
 
 def latest(connection: Connection, subject: str, scope: Sites) -> list[dict[str, Any]]:
-    """Newest value of each quantity, by quantity: unit, device, quantity, value, at, received_at."""
+    """Newest value of each quantity, by quantity: unit, device, quantity, value, at, received_at, derived."""
     newest: dict[str, dict[str, Any]] = {}
     for span in _spans(connection, subject, scope)[:LATEST_SPANS]:
         _newest_stored(connection, span, subject, newest)
@@ -75,7 +76,8 @@ def latest(connection: Connection, subject: str, scope: Sites) -> list[dict[str,
         end = span.end_at or FOREVER
         start = max(span.start_at, end - LATEST_REACH) if span.end_at else span.start_at
         for one, unit, name, value in _values(connection, span, subject, start, end):
-            _keep_newer(newest, _value_row(unit, one.device, name, value, one.event_at, one.received_at))
+            values = one.device, name, value, one.event_at, one.received_at, one.device == GATEWAY_DEVICE
+            _keep_newer(newest, _value_row(unit, *values))
     return [newest[name] for name in sorted(newest)]
 
 
@@ -88,7 +90,7 @@ def _newest_stored(connection: Connection, span: Binding, subject: str, newest: 
             _keep_newer(newest, _value_row(span.unit, *(row[name] for name in _VALUE_NAMES)))
 
 
-_VALUE_NAMES: Final = ("device", "quantity", "value", "at", "received_at")
+_VALUE_NAMES: Final = ("device", "quantity", "value", "at", "received_at", "derived")
 
 
 def _value_row(unit: str, *values: Any) -> dict[str, Any]:

@@ -31,6 +31,7 @@ TRANSITIONS: Final[dict[tuple[State, Move], State]] = {
     (State.ACKNOWLEDGED, Move.CLEAR): State.RESOLVED,
     (State.LATCHED, Move.ACKNOWLEDGE): State.RESOLVED,
     (State.LATCHED, Move.RAISE): State.LATCHED,
+    (State.LATCHED, Move.CLEAR): State.RESOLVED,  # of practice, with the training; the book keeps every real one
 }
 
 

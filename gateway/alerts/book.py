@@ -36,7 +36,9 @@ class AlertBook:
         alert = self._open.get((finding.subject, finding.row.code))
         if finding.edge is Edge.RAISE:
             return self._again(alert, finding, now) if alert else self._raise(finding, now)
-        return self._move(alert, Move.CLEAR, now, None, finding.details) if alert else None
+        if alert is None or (alert.state is State.LATCHED and not alert.simulated):
+            return None  # a real one that has happened is over when somebody has seen it
+        return self._move(alert, Move.CLEAR, now, None, finding.details)
 
     def acknowledge(self, id: str, actor: str, now: Instant) -> Transition:
         """A person takes the alert.

@@ -13,6 +13,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -22,6 +23,7 @@ import structlog
 
 from gateway.adapters import clock
 from gateway.bridge.config import BridgeConfig, translations
+from gateway.bridge.drain import QUIET_SECONDS
 from gateway.bridge.foreign import ForeignConnection, ForeignLostError, ForeignMessage
 from gateway.bridge.sink import Sink
 from gateway.bridge.store import Parcel, Store, Waiting, decode_ack, message_key
@@ -81,9 +83,9 @@ class Bridge:
             try:
                 await connection.open()
                 log.info("connected", broker=self._address, session_kept=connection.session_present)
-                self._translator.draining = True
+                self._begin_drain(connection)
                 while True:
-                    await self._forward(connection, await connection.batch())
+                    await self._forward(connection, await self._batch(connection))
             except ForeignLostError as lost:
                 log.warning("foreign broker away", broker=self._address, reason=str(lost))
             finally:
@@ -95,6 +97,22 @@ class Bridge:
     @property
     def _address(self) -> str:
         return f"{self._config.broker.host}:{self._config.broker.port}"
+
+    def _begin_drain(self, connection: ForeignConnection) -> None:
+        """A new session has no queue, except that of the group whose share it is."""
+        if connection.session_present or self._config.broker.share:
+            self._translator.drain.begin()
+        else:
+            self._translator.drain.end()
+
+    async def _batch(self, connection: ForeignConnection) -> list[ForeignMessage]:
+        """The next batch; a broker that sends nothing for a while has nothing left that waited."""
+        if self._translator.drain.active:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(QUIET_SECONDS):
+                    return await connection.batch()
+            self._translator.drain.end()
+        return await connection.batch()
 
     async def _forward(self, connection: ForeignConnection, messages: Sequence[ForeignMessage]) -> None:
         now = clock.now()
@@ -119,7 +137,7 @@ class Bridge:
                 left += [row._replace(once="") for row in known]  # the number tells, and whoever missed it gets it
             if failed:
                 attempt += 1
-                self._translator.draining = True  # what the foreign broker holds meanwhile is getting old
+                self._translator.drain.begin()  # what the foreign broker holds meanwhile is getting old
                 await _pause(attempt)
         if any(row.epoch is None for row in rows):
             await self._durably(lambda: self._store.published(rows))
@@ -172,7 +190,7 @@ class Bridge:
             await asyncio.sleep(HOUSE_SECONDS)
             now = clock.now()
             # What waits at the foreign broker was taken long ago, if at all: nothing is forgotten before it has come.
-            seen_before = None if self._translator.draining else now - int(memory.remember_hours * HOUR)
+            seen_before = None if self._translator.drain.active else now - int(memory.remember_hours * HOUR)
             kept_before, max_bytes = now - int(memory.keep_hours * HOUR), int(memory.max_megabytes * MEBIBYTE)
             forget = partial(self._store.forget, seen_before=seen_before, kept_before=kept_before, max_bytes=max_bytes)
             self.totals["left_to_the_log"] += await self._durably(forget)

@@ -7,9 +7,9 @@ from typing import Final
 import msgspec
 
 from gateway.adapters.broker import DENIED_PREFIX
-from gateway.admit import LATE_AFTER
 from gateway.bridge.codec import Codec, CodecError, Origin
 from gateway.bridge.config import Translation
+from gateway.bridge.drain import Drain
 from gateway.bridge.store import Draft, Notice, Waiting
 from gateway.contract import wire
 from gateway.contract.envelope import Epoch, Instant, Record, Seq
@@ -32,12 +32,12 @@ _json: Final = msgspec.json.Encoder()
 
 
 class Translator:
-    """The map at work. ``draining``: what comes may have waited at the foreign broker while we were away."""
+    """The map at work. ``drain``: whether what comes may have waited at the foreign broker while we were away."""
 
     def __init__(self, translations: Sequence[Translation], name: str) -> None:
         self._translations = translations
         self._name = name
-        self.draining = True
+        self.drain = Drain()
         self.refused: Counter[str] = Counter()
 
     def open(self, topic: str, payload: bytes, now: Instant) -> list[Draft | Notice]:
@@ -59,11 +59,8 @@ class Translator:
         raise CodecError(RefusalReason.TOPIC, "no pattern of the map fits")
 
     def _draft(self, origin: Origin, record: wire.Numbered, now: Instant) -> Draft:
-        late = now - record.observed_at > LATE_AFTER
-        if not late:
-            self.draining = False  # a session's queue is in order: what waited has come
-        elif self.draining:  # else its clock is wrong, which is for admission to judge
-            record = msgspec.structs.replace(record, backfill=True)
+        if self.drain.waited((origin.address, record.device), now - record.observed_at, now):
+            record = msgspec.structs.replace(record, backfill=True)  # else its clock is wrong: admission judges that
         return Draft(origin.address, _channel(record), lambda epoch, seq: _numbered(record, epoch, seq))
 
     def _refuse(

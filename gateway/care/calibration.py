@@ -49,6 +49,13 @@ class CalibrationWatch:
         if found != self._dues or not self._known:
             self._dues, self._known, self._checked = found, True, None
 
+    def judge_anew(self, subjects: Iterable[str]) -> None:
+        """Their alerts were practice and have ended with it; what of them is due is raised with the next check."""
+        ended = self._raised.intersection(subjects)
+        if ended:
+            self._raised -= ended
+            self._checked = None
+
     def check(self, now: Instant, simulated: Callable[[str], bool | None]) -> list[Finding]:
         """What begins and ends to be due. ``simulated``: whether a unit is not live; None = not registered."""
         day = now // DAY

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from functools import cache
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -14,9 +14,11 @@ SIGNAL_SILENCE_FLOOR: Final = 10 * SECOND
 WAVE_SILENCE: Final = 10 * SECOND
 LINK_SUSPECT: Final = 5 * SECOND  # nothing at all for so long: the link, not the sensor, is silent
 LINK_GONE: Final = 15 * SECOND  # nothing for so long, hellos included: the link was down; hellos come every 10 s
+CONTINUOUS: Final = 3  # words in a row, each within its limit: from then on a channel is expected to go on
 START_GRACE: Final = 15 * SECOND
 WAVE_PREFIX: Final = "wave/"
 ECG_CHANNEL: Final = WAVE_PREFIX + "ecg"
+SilentKey: TypeAlias = tuple[str, str | None, str | None]  # unit, device, channel; of a unit the latter are None
 
 
 class Silence(msgspec.Struct, frozen=True):
@@ -60,13 +62,20 @@ class SilenceWatch:
         self._units: dict[str, Instant] = {}
         self._back: dict[str, Instant] = {}  # when a unit's link last came back: its channels count from then
         self._channels: dict[tuple[str, str, str], Instant] = {}
-        self._silent: set[tuple[str, str | None, str | None]] = set()
+        self._silent: set[SilentKey] = set()
+        # A spot measurement is not missing afterwards: only a channel that has been heard continuously is watched.
+        self._watched: set[tuple[str, str, str]] = set()
+        self._runs: dict[tuple[str, str, str], int] = {}  # words in a row of those that are not (yet)
+        self._last_words: dict[str, Instant] = {}  # of units, as the database has it; until the first check
+        self._last_heard: dict[tuple[str, str, str], Instant] = {}  # and of their channels
 
     def restore(self, unit: str, device: str | None, channel: str | None, at: Instant) -> None:
         """Takes in when the database last heard of it; a gateway's own absence is not held against a unit."""
+        self._last_words[unit] = max(at, self._last_words.get(unit, at))
         if device is None or channel is None:
             self._units[unit] = max(at, self._started_at - LINK_SILENCE + START_GRACE)
         else:
+            self._last_heard[unit, device, channel] = at
             grace = self._started_at - allowed_silence(channel) + START_GRACE
             self._channels[unit, device, channel] = max(at, grace)
 
@@ -77,6 +86,7 @@ class SilenceWatch:
             self._units[unit] = 0
         else:
             self._channels[unit, device, channel] = 0
+            self._watched.add((unit, device, channel))
 
     def hear_unit(self, unit: str, at: Instant) -> None:
         """The unit said anything at all."""
@@ -86,13 +96,40 @@ class SilenceWatch:
 
     def hear(self, unit: str, device: str, channel: str, at: Instant) -> None:
         """A channel said something (a value, or honestly that it cannot measure)."""
-        self._channels[unit, device, channel] = at
+        self.hear_all(unit, device, (channel,), at)
 
     def hear_all(self, unit: str, device: str, channels: Iterable[str], at: Instant) -> None:
         """Several channels of one device did."""
-        heard = self._channels
         for channel in channels:
-            heard[unit, device, channel] = at
+            key = (unit, device, channel)
+            if key not in self._watched:
+                self._count(key, at)
+            self._channels[key] = at
+
+    def _count(self, key: tuple[str, str, str], at: Instant) -> None:
+        """One more word of a channel that is not watched; what comes in one instant is one word."""
+        before = self._channels.get(key)
+        if before == at:
+            return
+        within = before is not None and at - before < allowed_silence(key[2])
+        run = self._runs.get(key, 1) + 1 if within else 1
+        if run < CONTINUOUS:
+            self._runs[key] = run
+        else:
+            self._runs.pop(key, None)
+            self._watched.add(key)
+
+    def _resume(self) -> None:
+        """Goes on watching the channels that spoke to the end, when the gateway last stopped.
+
+        How a channel spoke before is not in the database; but one that was continuous and had fallen silent by then
+        has an alert (`mark`), and one that had not is within its limit of the unit's last word.
+        """
+        for key, at in self._last_heard.items():
+            if self._last_words[key[0]] - at < allowed_silence(key[2]):
+                self._watched.add(key)
+        self._last_heard.clear()
+        self._last_words.clear()
 
     def forget(self, unit: str) -> None:
         """A unit left the registry."""
@@ -100,19 +137,22 @@ class SilenceWatch:
         self._back.pop(unit, None)
         self._silent = {key for key in self._silent if key[0] != unit}
         self._channels = {key: at for key, at in self._channels.items() if key[0] != unit}
+        self._watched = {key for key in self._watched if key[0] != unit}
+        self._runs = {key: run for key, run in self._runs.items() if key[0] != unit}
+        self._last_heard = {key: at for key, at in self._last_heard.items() if key[0] != unit}
 
     def excuse(self, unit: str, device: str, now: Instant) -> list[Silence]:
         """A device goes into service mode: its channels that are silent are not missing any more."""
         mine = [key for key in self._silent if key[:2] == (unit, device)]
         self._silent.difference_update(mine)
-        for key in self._channels:
+        for key in self._watched & self._channels.keys():
             if key[:2] == (unit, device):
                 self._channels[key] = now
         return [Silence(unit, device, channel, False, now) for _, _, channel in sorted(mine, key=str)]
 
-    def judge_anew(self, unit: str) -> None:
-        """Forgets what has been raised about a unit; what is still silent is found again with the next check."""
-        self._silent = {key for key in self._silent if key[0] != unit}
+    def judge_anew(self, keys: Iterable[SilentKey]) -> None:
+        """Forgets that these have been raised; what of them is still silent is found again with the next check."""
+        self._silent.difference_update(keys)
 
     def check(
         self, now: Instant, weak: Collection[str] = frozenset(), resting: Collection[tuple[str, str]] = frozenset()
@@ -122,8 +162,12 @@ class SilenceWatch:
         ``weak``: units on a weak link, which send every waveform but the ECG later: that is no silence of a sensor.
         ``resting``: devices in service mode, which may be switched off: theirs counts from when service ends.
         """
+        if self._last_heard:
+            self._resume()
         changes = [self._judge((unit, None, None), at, now, LINK_SILENCE) for unit, at in self._units.items()]
         for key, at in self._channels.items():
+            if key not in self._watched:
+                continue
             unit, device, channel = key
             limit = allowed_silence(channel)
             if (unit in weak and _is_put_off(channel)) or (unit, device) in resting:
@@ -140,7 +184,7 @@ class SilenceWatch:
                 changes.append(self._judge((unit, device, channel), at, now, limit))
         return [change for change in changes if change is not None]
 
-    def _judge(self, key: tuple[str, str | None, str | None], at: Instant, now: Instant, limit: int) -> Silence | None:
+    def _judge(self, key: SilentKey, at: Instant, now: Instant, limit: int) -> Silence | None:
         silent = now - at >= limit
         if silent == (key in self._silent):
             return None

@@ -1,5 +1,6 @@
 """All rules over a batch: limits on values, the devices' own reports, silence, and trouble with the path itself."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from gateway.contract.envelope import Instant
@@ -52,18 +53,28 @@ class Rules:
         return self.thresholds.evaluate(unit, device, quantity, value, at, simulated)
 
     def report(
-        self, unit: str, device: str, name: str, details: dict[str, Any], at: Instant, *, simulated: bool, mute: bool
+        self,
+        unit: str,
+        device: str,
+        name: str,
+        details: dict[str, Any],
+        at: Instant,
+        *,
+        simulated: bool,
+        mutes: Callable[[str], bool],
     ) -> list[Finding]:
         """An event of a device that switches an alert on or off; one that is older than the last changes nothing.
 
-        ``mute``: the device is in service mode. What begins meanwhile is remembered, not raised; what ends, ends.
+        ``mutes``: whether a device is in service mode now. What begins then is remembered, not raised; what ends, ends.
 
         Raises:
             BadCondition: a condition that does not say what or whether.
         """
         report = read_report(name, details)
         finding = self.switches.move(unit, device, report, at, simulated) if report else None
-        return [] if finding is None or (mute and finding.edge is Edge.RAISE) else [finding]
+        if finding is None or (finding.edge is Edge.RAISE and mutes(finding.device or device)):
+            return []
+        return [finding]
 
     def technical(self, code: str, unit: str, raised: bool, at: Instant, simulated: bool, detail: str) -> Finding:
         """Trouble with a unit as a whole (shedding, duplicate identity) or, with ``unit=""``, with the gateway."""

@@ -4,17 +4,22 @@ A switch is remembered also while the device is in service mode and nothing is r
 service ends is raised then. Its state is kept like a rule's clock, so a restart forgets nothing.
 """
 
+import re
 from typing import Any, Final
 
 import msgspec
 
 from gateway.contract.condition import CONDITIONS, EVENT
 from gateway.contract.envelope import Instant
+from gateway.contract.topic import ID_PATTERN
 from gateway.rules.catalogue import CATALOGUE
 from gateway.rules.hold import Edge, Hold
 from gateway.rules.threshold import Finding
 
 LEAD_OFF: Final = "lead-off"
+SILENT: Final = "device-silent"  # said by the agent itself of a device behind it
+SILENT_ROW: Final = "link-fault"
+AGENT: Final = "agent"  # the device name of the agent's own events
 UNNAMED: Final = "device-fault"  # the row of a condition that this program has no row for
 LONGEST_PART: Final = 64
 CODES: Final = frozenset({LEAD_OFF, *CONDITIONS})
@@ -31,6 +36,7 @@ class Report(msgspec.Struct, frozen=True):
     code: str
     part: str
     on: bool
+    device: str = ""  # whom the agent speaks of; "" = who says it
 
 
 def read_report(name: str, details: dict[str, Any]) -> Report | None:
@@ -39,10 +45,12 @@ def read_report(name: str, details: dict[str, Any]) -> Report | None:
     A code this program does not know is a fault of the device all the same; its name becomes the part.
 
     Raises:
-        BadCondition: a condition without code or state.
+        BadCondition: a condition without code or state, a silence without device or state.
     """
     if name in _LEADS:
         return Report(LEAD_OFF, "", _LEADS[name])
+    if name == SILENT:
+        return _read_silence(details)
     if name != EVENT:
         return None
     code, state, part = details.get("code"), details.get("state"), details.get("part", "")
@@ -52,6 +60,13 @@ def read_report(name: str, details: dict[str, Any]) -> Report | None:
     if code not in CONDITIONS:
         code, part = UNNAMED, f"{code}/{part}" if part else code
     return Report(code, part, state == "on")
+
+
+def _read_silence(details: dict[str, Any]) -> Report:
+    device, state = details.get("device"), details.get("state")
+    if not (isinstance(device, str) and re.fullmatch(ID_PATTERN, device) and state in ("silent", "speaking")):
+        raise BadCondition(f"device {device!r:.80}, state {state!r:.80}")
+    return Report(SILENT_ROW, "", state == "silent", device)
 
 
 def subject_of(unit: str, device: str, part: str) -> str:
@@ -74,7 +89,14 @@ class Switches:
         return (subject, code) in self._states
 
     def move(self, unit: str, device: str, report: Report, at: Instant, simulated: bool) -> Finding | None:
-        """The finding the report makes; None when a later report is known already."""
+        """The finding the report makes; None when a later report is known already.
+
+        Only the agent may speak of another device.
+        """
+        if report.device:
+            if device != AGENT:
+                return None
+            device = report.device
         subject = subject_of(unit, device, report.part)
         key = (subject, report.code)
         before = self._states.get(key)

@@ -1,7 +1,8 @@
 """Truth labels of a scenario, and the verdict on each. Pure: what the gateway stored comes in, verdicts go out.
 
 A truth says what is really the case from ``at`` on (and, with ``until``, that it stays so) and what must be seen of it
-within ``within`` seconds; or, with ``never``, what must not be seen; or that nothing else of a kind is seen.
+within ``within`` seconds; or, with ``never``, what must not be seen; or that nothing else of a kind is seen. A label
+excuses what it speaks of only in its own time, and once; with ``repeats``, as often as it comes in that time.
 All times are seconds of the scenario.
 """
 
@@ -74,6 +75,7 @@ class Truth(Table, frozen=True, kw_only=True):
     until: Seconds | None = None
     within: Annotated[float, msgspec.Meta(gt=0)] | None = None
     never: bool = False
+    repeats: bool = False  # in its own time it may come more than once
     reading: ReadingSight | None = None
     st: StSight | None = None
     event: EventSight | None = None
@@ -99,7 +101,8 @@ def fault(truth: Truth, duration: float) -> str | None:
         (_is_positive(truth) and truth.at + (truth.within or 0) > end, "`at` + `within` lies after its end"),
         (not _is_positive(truth) and truth.within is not None, "`within` has no meaning for what must not be seen"),
         (truth.never and truth.nothing_else is not None, "`never` has no meaning with `nothing_else`"),
-        (truth.event is not None and truth.until is not None and not truth.never, "an event does not last `until`"),
+        (_is_lasting_event(truth), "an event does not last `until`, unless it `repeats`"),
+        (truth.repeats and not _is_repeatable(truth), "`repeats` is for an event or a condition that must be seen"),
         (isinstance(sight, ReadingSight | StSight) and sight.min is sight.max is None, "expected `min` or `max`"),
     )
     return next((text for wrong, text in problems if wrong), None)
@@ -107,6 +110,14 @@ def fault(truth: Truth, duration: float) -> str | None:
 
 def _is_positive(truth: Truth) -> bool:
     return not truth.never and truth.nothing_else is None
+
+
+def _is_lasting_event(truth: Truth) -> bool:
+    return truth.event is not None and truth.until is not None and not (truth.never or truth.repeats)
+
+
+def _is_repeatable(truth: Truth) -> bool:
+    return isinstance(truth.sight, EventSight | ConditionSight) and not truth.never
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,8 +173,9 @@ def _judge_one(truth: Truth, truths: Sequence[Truth], things: list[Seen], durati
     end = duration if truth.until is None else truth.until
     during = [thing for thing in things if truth.at <= thing.at < end]
     if truth.nothing_else is not None:
-        sights = [one.sight for one in truths if one.unit == truth.unit and _is_positive(one) and one.sight]
-        strangers = [thing for thing in during if _is_of(thing, truth.nothing_else) and not _known(thing, sights)]
+        kin = [one for one in things if _is_of(one, truth.nothing_else)]
+        excused = _excused([one for one in truths if one.unit == truth.unit and _is_positive(one)], kin)
+        strangers = [one for place, one in enumerate(kin) if place not in excused and truth.at <= one.at < end]
         return _forbidden(truth, strangers)
     sight = truth.sight
     assert sight is not None
@@ -177,11 +189,31 @@ def _is_of(thing: Seen, kind: str) -> bool:
     return thing.kind == kind and thing.device != AGENT
 
 
-def _known(thing: Seen, sights: Iterable[Sight]) -> bool:
-    """Whether a label speaks of it; that a condition goes is no news when its coming was expected."""
-    if thing.kind == "condition" and thing.details.get("state") == "off":
-        return True
-    return any(matches(sight, thing) for sight in sights)
+def _excused(truths: Iterable[Truth], things: Sequence[Seen]) -> set[int]:
+    """The places of the things that a label speaks of, each label in its own time and, unless it repeats, of one.
+
+    That a condition goes is no news: its coming was expected, or is a stranger itself.
+    """
+    options = [(one, [place for place, thing in enumerate(things) if _speaks_of(one, thing)]) for one in truths]
+    excused = {place for place, thing in enumerate(things) if _is_gone(thing)}
+    for truth, places in sorted(options, key=lambda option: len(option[1])):  # who has no choice chooses first
+        left = [place for place in places if place not in excused]
+        excused.update(left if truth.repeats else left[:1])
+    return excused
+
+
+def _speaks_of(truth: Truth, thing: Seen) -> bool:
+    assert truth.sight is not None
+    return matches(truth.sight, thing) and truth.at <= thing.at <= _last(truth)
+
+
+def _last(truth: Truth) -> float:
+    """The end of the time in which what a label speaks of may come."""
+    return truth.at + (truth.within or 0.0) if truth.until is None else truth.until
+
+
+def _is_gone(thing: Seen) -> bool:
+    return thing.kind == "condition" and thing.details.get("state") == "off"
 
 
 def _forbidden(truth: Truth, found: list[Seen]) -> Verdict:

@@ -182,13 +182,15 @@ def assert_stands_still(stack: Stack, last: dict[str, Any]) -> None:
     """From a second after the last command that was carried out until five seconds from now, nothing moves."""
     since, until = last["ended_at"] + COAST, time.time_ns() // 1000 + 5_000_000
 
-    def recorded() -> list[dict[str, Any]]:
-        with stack.api("doctor") as doctor:
+    with stack.api("doctor") as doctor:
+
+        def recorded() -> list[dict[str, Any]]:
             window = {"quantity": "head-angle", "from": since, "to": until}
             points: list[dict[str, Any]] = doctor.get(f"/units/{BED}/series", params=window).json()["points"]
-        return points
+            return points
 
-    eventually(lambda: (points := recorded()) and points[-1]["at"] > until - 1_000_000, "the bed was watched", 60, 0.5)
-    angles = {point["value"] for point in recorded()}
+        watched = "the bed was watched"
+        eventually(lambda: (points := recorded()) and points[-1]["at"] > until - 1_000_000, watched, 60, 0.5)
+        angles = {point["value"] for point in recorded()}
     assert len(angles) == 1, angles
     assert 20.0 < angles.pop() < RAISED

@@ -102,6 +102,11 @@ class FeedServer:
         self.cut = True
         self.do(self.close_screens)
 
+    def forget_history(self) -> None:
+        """As after a restart: whoever comes back gets a snapshot."""
+        self.do(self._history.clear)
+        self._id += 10_000
+
     def restore(self) -> None:
         """Answers again."""
         self.cut = self.silent = False

@@ -91,9 +91,30 @@ def test_what_the_device_refuses_is_said_in_words(serve: Serve, open_page: Open)
     expect(tile(page, "bed-001").locator("[data-command=refused]")).to_contain_text("only at the bedside")
 
 
+def test_a_command_of_which_nobody_knows_is_not_called_undone(serve: Serve, open_page: Open) -> None:
+    made = world()
+    page = open_page(serve(made), path="/ward", language="en")
+    open_form(page, "bed-001").locator("button.primary").click()
+    made.say({"type": "command", "command": command("bed-001", "refused", refusal="no-answer")})
+    expect(tile(page, "bed-001").locator("[data-command]")).to_contain_text("part of it may be done")
+
+
+def test_a_device_in_service_speaks_for_nobody(serve: Serve, open_page: Open) -> None:
+    made = world()
+    page = open_page(serve(made), path="/ward")
+    expect(tile(page, "bed-001")).to_contain_text("61")
+    said = {"unit": "bed-001", "device": "sensor", "at": now_us(), "received_at": now_us(), "late": False}
+    made.silent_units.add("bed-001")
+    said |= {"derived": False, "test": False, "service": True, "values": {"heart-rate": 199}}
+    made.say({"type": "observations", **said})
+    made.change_unit("bed-001", service=["sensor"])
+    expect(tile(page, "bed-001").locator(".in-service")).to_contain_text("sensor")
+    expect(tile(page, "bed-001")).not_to_contain_text("199")
+
+
 @pytest.mark.parametrize(
     ("status", "reason", "words"),
-    [(403, "forbidden", "may not command"), (409, "command-open", "already under way")],
+    [(403, "forbidden", "may not command"), (409, "command-open", "Not taken")],
 )
 def test_what_the_gateway_refuses_stays_in_the_form(
     serve: Serve, open_page: Open, status: int, reason: str, words: str
@@ -136,6 +157,28 @@ def test_a_kiosk_shows_who_measures_and_who_did_before(serve: Serve, open_page: 
     expect(kiosk.locator(".present")).to_contain_text("李秀英")
     expect(kiosk.locator(".present")).to_contain_text("151")
     expect(kiosk.locator(".sitting").nth(1)).to_contain_text("6.4")
+
+
+def test_a_name_stands_only_over_the_readings_of_that_person(serve: Serve, open_page: Open) -> None:
+    made = world()
+    made.units["kiosk-001"].state["subject"] = {"id": "p-9", "name": "李秀英", "sex": "female", "age": 71}
+    made.sittings["kiosk-001"] = [sitting(2, ago=2, ended=False, values={"bp-systolic": 190})]
+    page = open_page(serve(made), path="/ward")
+    expect(tile(page, "kiosk-001").locator(".present")).to_contain_text("p-2")
+    expect(tile(page, "kiosk-001").locator(".present")).not_to_contain_text("李秀英")
+
+
+def test_what_was_not_heard_while_the_link_was_cut_is_asked_for(serve: Serve, open_page: Open) -> None:
+    made = world()
+    page = open_page(serve(made), path="/ward")
+    made.say(bed_state("bed-001", occupied=True))
+    expect(tile(page, "bed-001").locator(".bed-glyph.in")).to_be_visible()
+    made.cut_link()
+    gone = bed_state("bed-001", occupied=False)
+    made.happened["bed-001"] = [{key: value for key, value in gone.items() if key not in {"type", "unit"}}]
+    made.forget_history()
+    made.restore()
+    expect(tile(page, "bed-001").locator(".bed-glyph.out")).to_be_visible(timeout=20_000)
 
 
 def test_the_bed_that_calls_comes_first_and_is_acknowledged_there(serve: Serve, open_page: Open) -> None:

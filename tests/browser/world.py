@@ -38,7 +38,8 @@ class Unit:
 
     def shown(self) -> dict[str, Any]:
         """UnitState."""
-        return {**self.state, "latest": dict(self.state["latest"])}
+        by_device = {device: dict(values) for device, values in self.state.get("by_device", {}).items()}
+        return {**self.state, "latest": dict(self.state["latest"]), "by_device": by_device}
 
     def observe(self, at: int) -> list[dict[str, Any]]:
         """This second's observation messages; also remembered as latest values."""
@@ -57,13 +58,10 @@ class Unit:
 
     def _say(self, device: str, at: int, values: dict[str, float | None], *, derived: bool) -> dict[str, Any]:
         for quantity, value in values.items():
-            self.state["latest"][quantity] = {
-                "value": value,
-                "at": at,
-                "received_at": at,
-                "device": device,
-                "derived": derived,
-            }
+            said = {"value": value, "at": at, "received_at": at, "device": device, "derived": derived}
+            self.state["latest"][quantity] = said
+            if not derived:
+                self.state.setdefault("by_device", {}).setdefault(device, {})[quantity] = said
         about = {"unit": self.id, "device": device, "at": at, "received_at": at, "late": False, "derived": derived}
         return {"type": "observations", **about, "values": values}
 

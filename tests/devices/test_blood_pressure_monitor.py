@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 
 from edge_agents.device import FrameError, FrameReason, Numeric, Occurrence, Reading
-from edge_agents.devices.blood_pressure_monitor import Decoder, encode
+from edge_agents.devices.blood_pressure_monitor import PRESSURES, SPOILING, Decoder, encode
 from tests.devices.gatt_vectors import stated, vectors
 
 SECOND = 1_000_000
@@ -34,6 +34,9 @@ READINGS = MEASUREMENTS | INFLATIONS
 
 
 def numeric(at: int, values: dict[str, float | None], conditions: frozenset[str]) -> Numeric:
+    """As the device means it: what it measured with a cuff that was not on right is nothing."""
+    spoilt = {*PRESSURES, "pulse-rate"} if conditions & SPOILING else set()
+    values = {name: None if name in spoilt else value for name, value in values.items()}
     invalid = {name: "no-measurement" for name, value in values.items() if value is None}
     return Numeric(observed_at=at, values=values, invalid=invalid, conditions=conditions)
 
@@ -88,6 +91,14 @@ def test_the_next_measurement_takes_back_what_was_said_of_the_last() -> None:
     assert (stated(first), stated(second)) == ({"cuff-error/loose"}, set())
 
 
+@pytest.mark.parametrize("bit", range(16))
+def test_a_cuff_that_was_not_on_right_has_measured_nothing_and_a_movement_only_marks_it(bit: int) -> None:
+    got = one(f"352a 14 7800 5000 5d00 4800 {(1 << bit).to_bytes(2, 'little').hex()}")
+    spoilt = bit in {1, 5}
+    assert got.invalid == (dict.fromkeys((*PRESSURES, "pulse-rate"), "no-measurement") if spoilt else {})
+    assert got.values["bp-systolic"] == (None if spoilt else 120.0)
+
+
 def test_a_low_battery_is_not_forgotten_by_the_next_measurement() -> None:
     decoder = Decoder()
     (battery,) = decoder.feed(bytes.fromhex("192a 0a"), 5)
@@ -128,7 +139,7 @@ FULL = {"body-moved", "cuff-error/loose", "irregular-pulse", "cuff-error/positio
 def test_the_public_vectors_of_2a35(recordings: Path) -> None:
     found = vectors(recordings, "blood_pressure_measurement")
     full = found["onBloodPressureMeasurementReceived_full"].only(Decoder(), 77)
-    assert full.values == {"bp-systolic": 138.0, "bp-diastolic": 88.0, "bp-mean": 120.0, "pulse-rate": 60.0}
+    assert full.values == dict.fromkeys((*PRESSURES, "pulse-rate")), "138/88 with a cuff that is loose and misplaced"
     assert (stated(full), full.observed_at) == (FULL, 77)
     minimal = found["onBloodPressureMeasurementReceived_minimal"].only(Decoder(), 77)
     # 18.9/11/15.9 is read rightly; 18.9 mmHg is no systolic pressure of a person
@@ -142,7 +153,7 @@ def test_the_public_vectors_of_2a35(recordings: Path) -> None:
 def test_the_public_vectors_of_2a36(recordings: Path) -> None:
     found = vectors(recordings, "intermediate_cuff_pressure")
     full = found["onIntermediateCuffPressureReceived_full"].only(Decoder(), 77)
-    assert full.values == {"cuff-pressure": 4.0, "pulse-rate": 60.0}
+    assert full.values == {"cuff-pressure": 4.0, "pulse-rate": None}
     assert (stated(full), full.observed_at) == (FULL, 77)
     minimal = found["onIntermediateCuffPressureReceived_minimal"].only(Decoder(), 77)
     assert (minimal.values, minimal.conditions) == ({"cuff-pressure": 21.5}, frozenset())

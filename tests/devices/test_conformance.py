@@ -25,6 +25,8 @@ KINDS = kinds.names()
 STREAMS = [kind for kind in KINDS if not is_whole(kinds.load(kind).PROTOCOL)]
 GOLDEN = [(kind, row) for kind in KINDS for row in golden.frames(kind)]
 INSTANTS = st.integers(-(2**62), 2**62)
+# whole frames whose last field goes on to the end of the frame: one that is cut says less, and only the link could tell
+OPEN_ENDED = {"ecg_patch": "its samples are counted by nothing but the length of the value"}
 each_kind = pytest.mark.parametrize("kind", KINDS)
 each_stream = pytest.mark.parametrize("kind", STREAMS)
 few = settings(max_examples=60, deadline=None)
@@ -174,7 +176,7 @@ def test_a_frame_cut_short_is_refused_or_waited_for(kind: str, data: st.DataObje
     whole = device(kind).Decoder().feed(frame, received_at)
     piece = frame[: data.draw(st.integers(0, len(frame) - 1))]
     for item in device(kind).Decoder().feed(piece, received_at):
-        assert isinstance(item, FrameError) or kind not in STREAMS or item in whole
+        assert isinstance(item, FrameError) or kind in OPEN_ENDED or item in whole
         if isinstance(item, FrameError):
             assert item.reason in FrameReason
 

@@ -15,14 +15,20 @@ SECOND = 1_000_000
 CONDITIONS = st.frozensets(
     st.sampled_from([code for code in STATUS.values() if not code.startswith("out-of-measuring-range")]), max_size=4
 )
+DISOWNED = {STATUS[bit] for bit in (1, 2, 3, 4, 7, 8, 9, 10)}
+
+
+def stored(at: int, value: float | None, conditions: frozenset[str], test: bool) -> Numeric:
+    if conditions & DISOWNED:
+        value = None
+    invalid = {} if value is not None else {"glucose": "no-measurement"}
+    return Numeric(
+        observed_at=at * SECOND, values={"glucose": value}, invalid=invalid, conditions=conditions, test=test
+    )
+
+
 RECORDS = st.builds(
-    lambda at, value, conditions, test: Numeric(
-        observed_at=at * SECOND,
-        values={"glucose": value},
-        invalid={} if value is not None else {"glucose": "no-measurement"},
-        conditions=conditions,
-        test=test,
-    ),
+    stored,
     st.integers(2, 4_000_000_000),
     st.none() | st.floats(1.0, 55.0),
     CONDITIONS,
@@ -99,13 +105,20 @@ def test_every_annunciation_is_a_condition_or_means_nothing(bit: int) -> None:
     (got,) = Decoder().feed(bytes.fromhex(f"182a 0e 0400 e307021b0b0a1e 37c0 11 {word}"), 0)
     assert isinstance(got, Numeric)
     assert stated(got) == ({STATUS[bit]} if bit in STATUS else set())
-    assert (got.values["glucose"] is None) == (bit in {5, 6})
+    assert (got.values["glucose"] is None) == (1 <= bit <= 10)
+    assert bool(got.invalid) == (1 <= bit <= 10)
 
 
 def test_a_meter_without_a_clock_says_so_and_the_record_bears_the_time_of_arrival() -> None:
     (got,) = Decoder().feed(bytes.fromhex("182a 06 0400 00000000000000 37c0 11"), 77)
     assert isinstance(got, Numeric)
     assert (got.observed_at, stated(got)) == (77, {"clock-unset"})
+
+
+def test_a_meter_without_a_clock_that_starts_to_number_again_loses_no_record() -> None:
+    decoder = Decoder()
+    frames = [bytes.fromhex(f"182a 06 0400 00000000000000 {value} 11") for value in ("37c0", "38c0", "37c0")]
+    assert [len(decoder.feed(frame, 77)) for frame in frames] == [1, 1, 0]
 
 
 def test_a_context_bears_the_time_of_its_record() -> None:

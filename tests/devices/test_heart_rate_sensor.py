@@ -12,8 +12,8 @@ from tests.devices.gatt_vectors import vectors
 
 READINGS = st.builds(
     lambda values: Numeric(observed_at=golden.ARRIVES_AT, values=values, conditions=frozenset()),
-    st.fixed_dictionaries({"heart-rate": st.integers(0, 350).map(float)})
-    | st.fixed_dictionaries({"heart-rate": st.integers(0, 350).map(float), "rr-interval": st.floats(25, 4900)}),
+    st.fixed_dictionaries({"heart-rate": st.integers(1, 350).map(float)})
+    | st.fixed_dictionaries({"heart-rate": st.integers(1, 350).map(float), "rr-interval": st.floats(25, 4900)}),
 ) | st.just(
     Numeric(
         observed_at=golden.ARRIVES_AT,
@@ -29,6 +29,14 @@ def agrees(sent: Reading, got: Reading) -> bool:
     assert isinstance(got, Numeric)
     near = got.values.get("rr-interval") == pytest.approx(sent.values.get("rr-interval"), abs=0.6)
     return near and (sent.values["heart-rate"], sent.conditions) == (got.values["heart-rate"], got.conditions)
+
+
+@pytest.mark.parametrize("frame", ["372a 00 00", "372a 01 0000", "372a 06 00"])
+def test_a_heart_rate_of_nought_is_none_whatever_is_said_of_the_contact(frame: str) -> None:
+    (got,) = Decoder().feed(bytes.fromhex(frame), 5)
+    values: dict[str, float | None] = {"heart-rate": None}
+    invalid = {"heart-rate": "no-measurement"}
+    assert got == Numeric(observed_at=5, values=values, invalid=invalid, conditions=frozenset())
 
 
 @pytest.mark.parametrize("reading", [Occurrence(observed_at=0, name="x"), Numeric(observed_at=0, values={})])

@@ -123,6 +123,41 @@ def test_every_block_is_acknowledged_once_and_a_damaged_one_asked_for_again() ->
     assert decoder.greet(0) == (ACK,)
 
 
+def checked(inner: bytes) -> bytes:
+    """A block with the right length and check, whatever is in it."""
+    block = b"\x01%05d%s" % (len(inner) + 12, inner)
+    return b"%s%05d\x04" % (block, sum(block) % 256)
+
+
+@pytest.mark.parametrize(
+    ("place", "byte"), [(2, b"x"), (6, b"x"), (8, b"\x02"), (25, b"\x03"), (-7, b"x"), (-3, b"x"), (-3, b"9")]
+)
+def test_a_damaged_block_is_asked_for_again_wherever_the_damage_is(place: int, byte: bytes) -> None:
+    block, decoder = bytearray(rate(5.0)), Decoder()
+    block[place : place + 1 or None] = byte
+    assert refusals(decoder.feed(bytes(block), 0))[0] in {FrameReason.LENGTH, FrameReason.CHECKSUM}
+    assert decoder.answers() == NAK
+
+
+def test_an_undamaged_block_that_says_nothing_is_not_asked_for_again() -> None:
+    decoder = Decoder()
+    assert refusals(decoder.feed(checked(b"\x02ComSystem/1/1>nonsense\x03"), 0)) == [FrameReason.SYNTAX]
+    assert decoder.answers() == ACK
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_an_error_of_another_slot_is_told_and_takes_nothing_away(first: bool) -> None:
+    quadruples = [b"7,50113,GNERR,1013", b"7,50111,INRT,5.00"]
+    text = b"\x1e".join(quadruples if first else quadruples[::-1])
+    decoder = Decoder()
+    items = decoder.feed(checked(b"\x02ComSystem/1/1>%s\x03" % text), 9)
+    assert refusals(items) == [FrameReason.EXCEPTION]
+    assert [item for item in items if isinstance(item, Numeric)] == [
+        Numeric(observed_at=9, values={"infusion-rate": 5.0})
+    ]
+    assert decoder.answers() == ACK
+
+
 def test_two_pumps_are_never_taken_for_one() -> None:
     decoder = Decoder()
     assert refusals(decoder.feed(rate(5.0), 0)) == []

@@ -9,22 +9,26 @@ from tests.devices.gatt_vectors import stated
 
 SECOND = 1_000_000
 CONDITIONS = st.frozensets(st.sampled_from([*SENSOR_STATUS.values(), QUESTIONABLE_DATA]), max_size=4)
+DISOWNED = {SENSOR_STATUS[bit] for bit in (1, 7, 11, 13, 14, 15)}
+
+
+def spot(at: int, values: dict[str, float | None], conditions: frozenset[str], test: bool) -> Numeric:
+    if conditions & DISOWNED:
+        values = dict.fromkeys(values)
+    invalid = {name: "no-measurement" for name, value in values.items() if value is None}
+    return Numeric(observed_at=at * SECOND, values=values, invalid=invalid, conditions=conditions, test=test)
+
+
 READINGS = st.builds(
-    lambda at, values, conditions, test: Numeric(
-        observed_at=at * SECOND,
-        values=values,
-        invalid={name: "no-measurement" for name, value in values.items() if value is None},
-        conditions=conditions,
-        test=test,
-    ),
+    spot,
     st.integers(2, 4_000_000_000),
     st.fixed_dictionaries({
         "spo2": st.none() | st.integers(0, 1000).map(lambda tenths: tenths / 10),
-        "pulse-rate": st.none() | st.integers(0, 300).map(float),
+        "pulse-rate": st.none() | st.integers(1, 300).map(float),
     })
     | st.fixed_dictionaries({
         "spo2": st.integers(0, 100).map(float),
-        "pulse-rate": st.integers(0, 300).map(float),
+        "pulse-rate": st.integers(1, 300).map(float),
         "perfusion-index": st.none() | st.integers(0, 2000).map(lambda hundredths: hundredths / 100),
     }),
     CONDITIONS,
@@ -46,7 +50,24 @@ def one(text: str, received_at: int = 77) -> Numeric:
 def test_every_sensor_status_is_a_condition_or_means_nothing(bit: int) -> None:
     got = one(f"5f2a 08 6200 4e00 {(1 << bit).to_bytes(3, 'little').hex()}")
     assert stated(got) == ({SENSOR_STATUS[bit]} if bit in SENSOR_STATUS else set())
-    assert got.values == {"spo2": 98.0, "pulse-rate": 78.0}
+    disowned = SENSOR_STATUS.get(bit) in DISOWNED
+    assert got.values == ({"spo2": None, "pulse-rate": None} if disowned else {"spo2": 98.0, "pulse-rate": 78.0})
+
+
+@pytest.mark.parametrize(
+    ("bit", "reason"),
+    [(1, "sensor-fault"), (7, "no-measurement"), (11, "sensor-off"), (13, "sensor-off"), (14, "sensor-fault"),
+     (15, "sensor-fault")],
+)  # fmt: skip
+def test_numbers_that_the_sensor_disowns_are_none(bit: int, reason: str) -> None:
+    got = one(f"5f2a 18 6200 4e00 {(1 << bit).to_bytes(3, 'little').hex()} 57f0")
+    names = ("spo2", "pulse-rate", "perfusion-index")
+    assert (got.values, got.invalid) == (dict.fromkeys(names), dict.fromkeys(names, reason))
+
+
+def test_a_pulse_of_nought_is_none() -> None:
+    got = one("5f2a 00 6200 0000")
+    assert (got.values, got.invalid) == ({"spo2": 98.0, "pulse-rate": None}, {"pulse-rate": "no-measurement"})
 
 
 @pytest.mark.parametrize(
@@ -61,7 +82,7 @@ def test_measurement_status(bit: int, test: bool, reason: str | None) -> None:
 
 
 def test_a_continuous_value_bears_the_time_of_its_arrival() -> None:
-    sent = Numeric(observed_at=5, values={"spo2": 97.0, "pulse-rate": 70.0}, conditions=frozenset({"sensor-off"}))
+    sent = Numeric(observed_at=5, values={"spo2": 97.0, "pulse-rate": 70.0}, conditions=frozenset({"irregular-pulse"}))
     (got,) = Decoder().feed(encode_continuous(sent), 77)
     assert got == Numeric(observed_at=77, values=sent.values, conditions=sent.conditions)
 

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 
 import pytest
 
+from edge_agents import ports
 from edge_agents.clock import SystemClock
 from edge_agents.config import ConfigError
 from edge_agents.links import modbus_bus
@@ -177,18 +178,22 @@ async def test_what_is_written_is_read_back(kind: str, frame: bytes, back: bytes
 
 
 @each_wire
-async def test_a_refused_write_says_why(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "kind_of_error", "why"),
+    [(3, ports.Refused, "illegal data value"), (11, ports.NoAnswer, "gateway target did not respond")],
+)
+async def test_a_refused_write_says_why(kind: str, code: int, kind_of_error: type[OSError], why: str) -> None:
     units = Units()
     async with wire(kind, units) as address:
         link = open_link(f"{address}unit=3", Modbus(polls=(Poll(3, 0, 1, 60.0),)), CLOCK)
 
         async def refuse_from_now_on() -> bytes:
-            units.refuse_with = 3
+            units.refuse_with = code
             return await link.write(modbus_frame(3, 6, 8, 1, b"\x12\x34"))
 
         async with aclosing(link.stream()) as stream:
             await anext(stream)
-            with pytest.raises(OSError, match="unit 3 refuses: illegal data value"):
+            with pytest.raises(kind_of_error, match=f"unit 3 refuses: {why}"):
                 await refuse_from_now_on()
     assert units.written == []
 

@@ -75,10 +75,18 @@ def test_an_ecg_sampled_too_slowly_for_beats_is_stored_without_a_heart_rate(benc
 
 
 def test_hellos_alone_do_not_hide_silent_devices(bench: Bench) -> None:
-    bench.step(hello(bench.now), observation(0, bench.now, spo2=97))
+    for seq in range(3):
+        bench.step(hello(bench.now), observation(seq, bench.now, spo2=97))
     for second in range(30):
         bench.step(*([hello(bench.now)] if second % 10 == 9 else []))
     assert [(alert.rule, alert.quantity) for alert in bench.book.open] == [("signal-missing", "spo2")]
+
+
+def test_a_spot_measurement_is_never_missing(bench: Bench) -> None:
+    bench.step(hello(bench.now), observation(0, bench.now, spo2=97))
+    for second in range(30):
+        bench.step(*([hello(bench.now)] if second % 10 == 9 else []))
+    assert bench.book.open == []
 
 
 def test_a_unit_revoked_while_its_records_wait_stops_nobody(bench: Bench) -> None:

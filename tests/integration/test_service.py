@@ -61,7 +61,9 @@ def test_it_expires_by_itself(bench: Bench, restart: bool) -> None:
 
 
 def test_a_device_in_service_may_be_silent(bench: Bench) -> None:
-    bench.step(hello(bench.now), observation(0, bench.now, spo2=97), observation(1, bench.now, device="oxi", spo2=97))
+    for seq in (0, 2, 4):
+        other = observation(seq + 1, bench.now, device="oxi", spo2=97)
+        bench.step(hello(bench.now), observation(seq, bench.now, spo2=97), other)
     for _ in range(20):
         bench.step(hello(bench.now))
     assert [(alert.rule, alert.device) for alert in bench.book.open] == [
@@ -107,6 +109,33 @@ def test_service_is_refused_for_a_unit_that_is_revoked_and_twice(bench: Bench) -
     assert len(actions(bench)) == 1, "a refused act changes nothing"
 
 
+def test_what_began_in_service_and_comes_after_it_is_told(bench: Bench) -> None:
+    start(bench, "amb-001", "monitor")
+    began = bench.now
+    bench.step(seconds=5)
+    end(bench, "amb-001", "monitor")
+    bench.step(condition(0, began + SECOND, "battery-low", "on"), event(1, began + SECOND, "lead-off"))
+    assert open_rules(bench) == ["battery-low", "lead-off"]
+
+
+def test_what_began_before_service_and_comes_in_it_waits(bench: Bench) -> None:
+    began = bench.now
+    start(bench, "amb-001", "monitor")
+    bench.step(condition(0, began, "battery-low", "on"))
+    assert open_rules(bench) == []
+    end(bench, "amb-001", "monitor")
+    assert open_rules(bench) == ["battery-low"]
+
+
+def test_an_event_in_service_is_told_as_such(bench: Bench) -> None:
+    start(bench, "amb-001", "monitor")
+    bench.step(event(0, bench.now, "boarded"))
+    end(bench, "amb-001", "monitor")
+    bench.step(event(1, bench.now + SECOND, "boarded"))
+    told = [(body["service"], body["test"]) for kind, _, body in bench.feed.sent if kind == "event"]
+    assert told == [(True, False), (False, False)]
+
+
 # ---- training -------------------------------------------------------------------------------------------------------
 
 
@@ -149,6 +178,68 @@ def test_what_is_really_wrong_is_told_as_real_when_training_ends(live: Bench) ->
     assert [(alert.rule, alert.simulated) for alert in live.book.open] == [("battery-low", True)]
     end(live, "amb-002", "")
     assert [(alert.rule, alert.simulated) for alert in live.book.open] == [("battery-low", False)]
+
+
+def test_what_began_in_training_and_comes_after_it_is_told_as_real(live: Bench) -> None:
+    train(live)
+    began = live.now
+    live.step(seconds=5)
+    end(live, "amb-002", "")
+    live.step(of(AMBULANCE, condition(0, began + SECOND, "battery-low", "on")))
+    assert [(alert.rule, alert.simulated) for alert in live.book.open] == [("battery-low", False)]
+
+
+def test_an_event_of_practice_is_told_as_such(live: Bench) -> None:
+    train(live)
+    live.step(of(AMBULANCE, event(0, live.now, "boarded")))
+    assert [(body["service"], body["test"]) for kind, _, body in live.feed.sent if kind == "event"] == [(False, True)]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_real_silence_that_training_finds_ends_after_it(live: Bench, restart: bool) -> None:
+    for seq in range(3):
+        live.step(of(AMBULANCE, observation(seq, live.now, spo2=97)))
+    for _ in range(12):
+        live.step(of(AMBULANCE, hello(live.now)))
+    assert [(alert.rule, alert.simulated) for alert in live.book.open] == [("signal-missing", False)]
+    train(live)
+    if restart:
+        live.restart()
+    end(live, "amb-002", "")
+    assert open_rules(live) == ["signal-missing"]
+    live.step(of(AMBULANCE, observation(3, live.now, spo2=97)))
+    live.step(of(AMBULANCE, hello(live.now)))
+    assert open_rules(live) == []
+
+
+def test_a_silence_that_began_in_training_is_told_as_real_after_it(live: Bench) -> None:
+    train(live)
+    for seq in range(3):
+        live.step(of(AMBULANCE, observation(seq, live.now, spo2=97)))
+    for _ in range(12):
+        live.step(of(AMBULANCE, hello(live.now)))
+    assert [(alert.rule, alert.simulated) for alert in live.book.open] == [("signal-missing", True)]
+    end(live, "amb-002", "")
+    live.step(of(AMBULANCE, hello(live.now)))
+    assert [(alert.rule, alert.simulated) for alert in live.book.open] == [("signal-missing", False)]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_has_happened_in_training_ends_with_it_and_happens_anew_as_real(live: Bench, restart: bool) -> None:
+    def disagree(seq: int) -> None:
+        """Two answers to one number."""
+        live.step(*(of(AMBULANCE, observation(seq, live.now, spo2=spo2)) for spo2 in (97, 91)))
+        live.step()
+
+    train(live)
+    disagree(0)
+    assert [(alert.rule, alert.simulated) for alert in live.book.open] == [("duplicate-identity", True)]
+    if restart:
+        live.restart()
+    end(live, "amb-002", "")
+    assert live.book.open == []
+    disagree(1)
+    assert [(alert.rule, alert.simulated) for alert in live.book.open] == [("duplicate-identity", False)]
 
 
 def test_late_practice_neither_counts_nor_mixes_with_the_real(live: Bench) -> None:
@@ -233,3 +324,14 @@ def test_a_calibration_that_is_due_is_an_alert_until_the_date_is_moved(bench: Be
     assert len(bench.rows(tables.alert, "id")) == 1
     tell("2027-09-25")
     assert bench.book.open == []
+
+
+def test_a_calibration_told_in_training_is_told_as_real_after_it(live: Bench) -> None:
+    train(live)
+    live.write(lambda c: care.describe(c, "amb-002", "monitor", {"calibration_due": "2026-09-25"}))
+    live.stages.standing.calibrations.set_dues(live.write(lambda c: care.dues(c, live.now)))
+    live.step()
+    assert [(alert.rule, alert.simulated) for alert in live.book.open] == [("calibration-due", True)]
+    end(live, "amb-002", "")
+    live.step()
+    assert [(alert.rule, alert.simulated) for alert in live.book.open] == [("calibration-due", False)]

@@ -190,7 +190,7 @@ async def _start(
 
 async def _end(device: str, unit: Row, actor: Actor, services: Services) -> Row:
     try:
-        return _body(await services.windows.end(unit["id"], device, actor.name))
+        return _see(_body(await services.windows.end(unit["id"], device, actor.name)), actor)
     except WindowRefused as refused:
         raise ProblemError(409, Reason(refused.reason.value), refused.detail) from refused
 

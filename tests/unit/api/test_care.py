@@ -75,6 +75,14 @@ async def test_a_reason_may_name_somebody_so_ops_see_only_their_own(hospital: Ho
         assert [item["reason"] for item in items] == reasons, who
 
 
+@pytest.mark.parametrize(("who", "seen"), [("nurse", "王小明 was sick"), ("ops", "")])
+async def test_a_reason_is_not_told_to_who_ends_it_and_may_not_see_it(hospital: Hospital, who: str, seen: str) -> None:
+    started = await ask(hospital, "nurse", "POST", f"{DEVICE}/service", SERVICE | {"reason": "王小明 was sick"})
+    assert started.json()["reason"] == "王小明 was sick", "whoever typed it"
+    ended = await ask(hospital, who, "DELETE", f"{DEVICE}/service")
+    assert (ended.status_code, ended.json()["reason"]) == (200, seen)
+
+
 async def test_training_is_of_a_unit_and_bounded(hospital: Hospital) -> None:
     body = {"reason": "new crew", "minutes": 480}
     taken = await ask(hospital, "ops", "POST", "/api/v1/units/amb-001/training", body)
@@ -191,6 +199,22 @@ async def test_a_sessions_readings_are_found_under_the_person(measured: Hospital
     }  # fmt: skip
     latest = (await ask(measured, "nurse", "GET", "/api/v1/people/person-north/latest")).json()["items"]
     assert {(row["quantity"], row["value"]) for row in latest} == {("spo2", 97.0), ("heart-rate", 72.0)}
+
+
+async def test_what_was_derived_of_a_person_is_told_as_such(measured: Hospital) -> None:
+    engine = measured.database.engine
+    body = Observation(epoch="cd" * 8, seq=0, device="gateway", observed_at=T0 + 30, values={"resp-rate": 14.0})
+    put(engine, tables.record, {
+        "lane_id": 50, "seq": 8, "device": "gateway", "observed_at": T0 + 30, "event_at": T0 + 30,
+        "received_at": T0 + 30, "flags": 0, "payload": encode(body),
+    })  # fmt: skip
+    put(engine, tables.latest, {
+        "unit": "amb-001", "device": "gateway", "quantity": "pulse-rate", "value": 71.0, "event_at": T0 + 40,
+        "received_at": T0 + 40, "derived": True,
+    })  # fmt: skip
+    latest = (await ask(measured, "nurse", "GET", "/api/v1/people/person-north/latest")).json()["items"]
+    derived = {row["quantity"]: row["derived"] for row in latest}
+    assert derived == {"spo2": False, "heart-rate": False, "pulse-rate": True, "resp-rate": True}
 
 
 async def test_a_correction_moves_the_readings_and_is_audited(measured: Hospital) -> None:

@@ -22,7 +22,8 @@ from gateway.ports import LogMessage
 from gateway.unpack import Refused, Unpacked, Unpacker
 
 NOW = 1_700_000_000_000_000
-MINUTE = 60_000_000
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
 EPOCH = "00000000000000aa"
 BED = UnitAddress("site-a", UnitKind.HOMECARE_BED, "bed-1")
 FLAT = FlatJson(timestamp=Timestamp("ts", "us"), quantities={"hr": "heart-rate"})
@@ -115,6 +116,16 @@ def test_old_readings_are_backfill_while_the_queue_drains() -> None:
     [fresh] = subject.open("wards/bed-1/v", reading(), NOW)
     [wrong] = subject.open("wards/bed-1/v", old, NOW)
     assert [observation(each).backfill for each in (waited, fresh, wrong)] == [True, False, False]
+
+
+def test_a_slow_clock_is_no_queue() -> None:
+    """A monitor that is 90 s behind and measures every second: soon admission judges its clock, and it can alert."""
+    subject, skew = translator(), 90 * SECOND
+    marked: list[bool] = []
+    for now in range(NOW, NOW + MINUTE, SECOND):
+        [draft] = subject.open("wards/bed-1/v", reading(now - skew), now)
+        marked.append(observation(draft).backfill)
+    assert marked == [True] * 30 + [False] * 30
 
 
 def test_what_is_sent_again_is_backfill_and_tells_by_its_number() -> None:

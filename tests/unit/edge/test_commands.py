@@ -12,6 +12,7 @@ from edge_agents.config import DeviceConfig
 from edge_agents.device import CommandRefused, FrameError, Order, Reading
 from edge_agents.feed import Feed
 from edge_agents.link_gauge import LinkGauge
+from edge_agents.links import modbus_bus
 from edge_agents.reply_book import REMEMBERED, ReplyBook
 from gateway.contract.envelope import Instant, LinkMode
 from gateway.contract.observation import Command, Reply
@@ -186,6 +187,8 @@ async def test_it_stops_at_the_first_difference(case: Case) -> None:
     [
         (ConnectionResetError("gone"), "device-offline"),
         (TimeoutError("silent"), "no-answer"),
+        (modbus_bus.NoAnswer("unit 3 did not answer in time"), "no-answer"),
+        (modbus_bus.Refused(3, 4), "device-refused"),
         (RuntimeError("planted"), "internal-error"),
     ],
 )

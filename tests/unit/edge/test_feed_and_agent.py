@@ -2,17 +2,18 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from edge_agents.agent import Agent
 from edge_agents.config import AgentOptions, DeviceConfig, load_profile
-from edge_agents.device import FrameError, FrameReason, Numeric, Occurrence, Reading, Waveform
+from edge_agents.device import Decoder, FrameError, FrameReason, Numeric, Occurrence, Reading, Waveform
 from edge_agents.feed import Feed
 from edge_agents.outbox_ledger import Stream
 from gateway.contract.envelope import Instant, Lane, LinkMode
+from gateway.contract.observation import Event
 from gateway.contract.quantity import ECG_LEADS_12
 from gateway.contract.wire import Numbered
 
@@ -31,10 +32,11 @@ class HandClock:
 
 
 class Script:
-    """A link that plays chunks, then breaks; None = refuse to connect."""
+    """A link that plays chunks, then ends; None = refuse to connect."""
 
-    def __init__(self, *sessions: list[bytes] | None) -> None:
+    def __init__(self, *sessions: Sequence[bytes | Exception] | None) -> None:
         self._sessions = list(sessions)
+        self.between: Callable[[], None] = lambda: None
         self.over = asyncio.Event()
 
     async def stream(self) -> AsyncGenerator[tuple[bytes, Instant], None]:
@@ -46,7 +48,10 @@ class Script:
             raise ConnectionRefusedError("refused")
         yield b"", 0
         for chunk in session:
+            if isinstance(chunk, Exception):
+                raise chunk
             yield chunk, 0
+        self.between()
 
 
 class Letters:
@@ -83,17 +88,35 @@ class Intake:
 class Quick(random.Random):
     """No backoff."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.limits: list[float] = []  # what was asked for
+
     def uniform(self, a: float, b: float) -> float:
+        self.limits.append(b)
         return 0.0
 
 
-async def run_feed(link: Script, silent_after: float = 0.0) -> tuple[Feed, Intake, list[tuple[str, Any]], HandClock]:
+async def run_feed(
+    link: Script,
+    silent_after: float = 0.0,
+    *,
+    decoder: Decoder | None = None,
+    rng: random.Random | None = None,
+    pause: float = 0.0,
+) -> tuple[Feed, Intake, list[tuple[str, Any]], HandClock]:
+    """``pause``: seconds that pass at the end of each session."""
     intake, clock = Intake(), HandClock()
+
+    def wait() -> None:
+        clock.seconds += pause
+
+    link.between = wait
     events: list[tuple[str, Any]] = []
     device = DeviceConfig(name="crew", kind="crew_panel", silent_after=silent_after)
     feed = Feed(
-        device, link, Letters(), intake=intake, on_event=lambda name, details: events.append((name, details)),
-        clock=clock, rng=Quick(),
+        device, link, decoder or Letters(), intake=intake, clock=clock, rng=rng or Quick(),
+        on_event=lambda name, details: events.append((name, details)),
     )  # fmt: skip
     task = asyncio.create_task(feed.run())
     async with asyncio.timeout(10):
@@ -122,6 +145,86 @@ async def test_refused_bytes_go_to_the_intake_with_their_reason() -> None:
     _, intake, _, _ = await run_feed(Script([b"a!b"]))
     assert intake.accepted == ["a", "b"]
     assert intake.refused == [("crew", "bad-syntax", b"!")]
+
+
+class Broken(Letters):
+    """Breaks at an exclamation mark, and whenever it is asked what time it is."""
+
+    def feed(self, data: bytes, received_at: Instant) -> list[Reading | FrameError]:
+        if b"!" in data:
+            raise ZeroDivisionError("planted")
+        return super().feed(data, received_at)
+
+    def tick(self, now: Instant) -> list[Reading]:
+        raise IndexError("planted")
+
+
+async def test_a_fault_in_a_device_file_is_a_counted_refusal_and_the_feed_goes_on() -> None:
+    feed, intake, events, clock = await run_feed(Script([b"a", b"!", b"b"]), decoder=Broken())
+    assert intake.accepted == ["a", "b"]
+    assert intake.refused == [("crew", "internal-error", b"!")]
+    assert [d["state"] for name, d in events if name == "device-link"] == ["connected", "disconnected"]
+    feed.check_silence(clock.seconds)
+    assert intake.refused[1:] == [("crew", "internal-error", b"IndexError('planted')")]
+
+
+async def test_a_fault_in_a_link_is_a_disconnect_with_its_text_and_backoff() -> None:
+    rng = Quick()
+    _, intake, events, _ = await run_feed(Script([b"a", KeyError("planted")], [KeyError("planted")], [b"b"]), rng=rng)
+    assert intake.accepted == ["a", "b"]
+    assert events[1][1]["reason"] == "KeyError('planted')"
+    assert rng.limits == [1.0, 2.0, 0.5], "our own faults are not tried again quickly"
+
+
+async def test_only_a_connection_that_gave_nothing_makes_the_next_wait_longer() -> None:
+    rng = Quick()
+    await run_feed(Script(None, [], [b"a"], [b"a"], [b"a", ConnectionResetError()], None), rng=rng)
+    assert rng.limits == [1.0, 2.0, 0.5, 0.5, 0.5, 1.0]
+
+
+async def test_a_device_that_only_sends_what_is_refused_is_silent() -> None:
+    feed, _, events, clock = await run_feed(Script([b"a"], [b"!?"]), silent_after=5.0, pause=3.0)
+    events.clear()
+    feed.check_silence(clock.seconds)
+    assert events == [("device-silent", {"device": "crew", "state": "silent", "after_s": 5.0})]
+
+
+async def test_a_receiver_without_a_fix_and_a_decoder_that_gathers_are_not_silent() -> None:
+    class Blind(Letters):
+        def feed(self, data: bytes, received_at: Instant) -> list[Reading | FrameError]:
+            return [FrameError(FrameReason.NO_FIX, data)]
+
+    class Gathers(Letters):
+        def feed(self, data: bytes, received_at: Instant) -> list[Reading | FrameError]:
+            return []
+
+        def tick(self, now: Instant) -> list[Reading]:
+            return []
+
+    for decoder in (Blind(), Gathers()):
+        feed, _, events, clock = await run_feed(Script([b"a"], [b"a"]), silent_after=5.0, pause=3.0, decoder=decoder)
+        feed.check_silence(clock.seconds)
+        assert [d["state"] for name, d in events if name == "device-silent"] == ["speaking"]
+
+
+async def test_no_news_is_no_silence_but_a_piece_of_what_is_refused_is() -> None:
+    class Lines(Letters):
+        """Full stops are good frames without news, commas are pieces of a frame."""
+
+        def feed(self, data: bytes, received_at: Instant) -> list[Reading | FrameError]:
+            return super().feed(data.strip(b".,"), received_at)
+
+    for chunks, silent in (([b"a", b"."], False), ([b",", b"!", b","], True)):
+        script = Script(*([chunk] for chunk in chunks))
+        feed, _, events, clock = await run_feed(script, silent_after=5.0, pause=3.0, decoder=Lines())
+        events.clear()
+        feed.check_silence(clock.seconds)
+        assert [d["state"] for _, d in events] == (["silent"] if silent else [])
+
+
+async def test_the_first_word_after_a_start_ends_a_silence_that_an_earlier_process_reported() -> None:
+    _, _, events, _ = await run_feed(Script([b"a", b"b"]), silent_after=5.0)
+    assert events.count(("device-silent", {"device": "crew", "state": "speaking"})) == 1
 
 
 async def test_silence_is_reported_once_and_so_is_its_end() -> None:
@@ -154,16 +257,28 @@ class Appended:
         return len(self.records) - 1
 
 
-def make_agent(mode: LinkMode) -> tuple[Agent, Appended]:
+def make_agent(mode: LinkMode, outbox: Path = Path("unused")) -> tuple[Agent, Appended]:
     options = AgentOptions(
         unit="amb-1", site="s", profile=load_profile("ambulance"), broker_host="h", broker_port=1, token="t",
-        outbox=Path("unused"), links={},
+        outbox=outbox, links={},
     )  # fmt: skip
     agent = Agent(options, clock=HandClock(), firmware="f", rng=random.Random(1))
     appended = Appended()
     agent.writer = appended  # type: ignore[assignment]
     agent.uplink = SimpleNamespace(mode=mode)  # type: ignore[assignment]
     return agent, appended
+
+
+def test_conditions_bear_the_agents_time_and_are_kept_beside_the_outbox(tmp_path: Path) -> None:
+    states = []
+    for conditions in ({"battery-low"}, set[str]()):  # of two processes
+        agent, appended = make_agent(LinkMode.FULL, tmp_path / "outbox.db")
+        agent.accept("cuff", Numeric(observed_at=1, values={}, conditions=frozenset(conditions)))
+        ((_, record, _),) = appended.records
+        assert isinstance(record, Event)
+        states.append((record.observed_at, record.details["state"]))
+    assert states == [(100_000_000, "on"), (100_000_000, "off")]
+    assert (tmp_path / "outbox.db.conditions").exists()
 
 
 def ecg() -> Waveform:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pty
+import termios
 from contextlib import aclosing
 from pathlib import Path
 
@@ -56,6 +57,23 @@ class TestBytes:
                     if len(got) == 256:
                         break
             assert got == every_byte
+        finally:
+            os.close(master)
+            os.close(slave)
+
+    async def test_a_serial_port_that_does_not_take_its_settings_is_a_broken_connection(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise termios.error(5, "Input/output error")
+
+        monkeypatch.setattr(termios, "tcsetattr", refuse)
+        master, slave = pty.openpty()
+        try:
+            link = open_link(os.ttyname(slave), Stream(), SystemClock())
+            assert isinstance(link, TtyLink)
+            with pytest.raises(OSError, match="Input/output error"):
+                await anext(link.stream())
         finally:
             os.close(master)
             os.close(slave)

@@ -86,3 +86,16 @@ def test_open_alerts_are_taken_over_at_the_start() -> None:
     later = AlertBook(book.open)
     assert later.apply(finding(Edge.RAISE, 12), 12) is None
     assert later.acknowledge(raised.alert.id, "wang", 13).alert.state is State.ACKNOWLEDGED
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_what_has_happened_ends_by_itself_only_in_practice(simulated: bool) -> None:
+    book = AlertBook([])
+    row = CATALOGUE["duplicate-identity"]
+    raised, cleared = (
+        Finding(row, edge, "unit/amb-001", "amb-001", None, 10, simulated=simulated)
+        for edge in (Edge.RAISE, Edge.CLEAR)
+    )
+    book.apply(raised, 10)
+    ended = book.apply(cleared, 11)
+    assert (ended is not None, book.open == []) == (simulated, simulated)

@@ -8,8 +8,50 @@ from tests.unit.gateway.builders import NOW
 def watch() -> SilenceWatch:
     started = SilenceWatch(NOW)
     started.hear_unit("amb-001", NOW)
-    started.hear("amb-001", "monitor", "spo2", NOW)
+    for second in (-2, -1, 0):
+        started.hear("amb-001", "monitor", "spo2", NOW + second * SECOND)
     return started
+
+
+def silences(silence: SilenceWatch, seconds: range) -> list[Silence]:
+    """What is found missing while the unit goes on saying hello."""
+    found = []
+    for second in seconds:
+        silence.hear_unit("amb-001", NOW + second * SECOND)
+        found += silence.check(NOW + second * SECOND)
+    return found
+
+
+def test_a_spot_measurement_is_not_missing_afterwards() -> None:
+    silence = SilenceWatch(NOW)
+    for at in (0, 1, 60, 61, 120):  # never three in a row
+        silence.hear("amb-001", "kiosk", "spo2", NOW + at * SECOND)
+        silence.hear("amb-001", "kiosk", "spo2", NOW + at * SECOND)
+        assert silences(silence, range(at, at + 50, 5)) == []
+
+
+def test_from_the_third_word_in_a_row_a_channel_is_expected_to_go_on() -> None:
+    silence = SilenceWatch(NOW)
+    for at in (0, 9, 18):
+        silence.hear("amb-001", "monitor", "spo2", NOW + at * SECOND)
+    assert silences(silence, range(18, 40)) == [Silence("amb-001", "monitor", "spo2", True, NOW + 18 * SECOND)]
+
+
+def test_words_in_service_mode_do_not_join_spot_measurements() -> None:
+    silence = SilenceWatch(NOW)
+    for at in (0, 20, 40):
+        silence.hear("amb-001", "kiosk", "spo2", NOW + at * SECOND)
+        for second in range(at, at + 20):
+            silence.check(NOW + second * SECOND, resting={("amb-001", "kiosk")})
+    assert silences(silence, range(60, 90)) == []
+
+
+def test_after_a_restart_what_spoke_to_the_end_is_watched_and_an_old_spot_measurement_is_not() -> None:
+    silence = SilenceWatch(NOW)
+    silence.restore("amb-001", None, None, NOW - 5 * SECOND)
+    silence.restore("amb-001", "kiosk", "spo2", NOW - 5 * MINUTE)
+    silence.restore("amb-001", "monitor", "spo2", NOW - 4 * SECOND)
+    assert [change.device for change in silences(silence, range(40))] == ["monitor"]
 
 
 def test_a_channel_is_silent_after_three_intervals_but_at_least_ten_seconds() -> None:

@@ -16,7 +16,9 @@ from tests.unit.gateway.builders import NOW
 
 def say(rules: Rules, code: str, state: str, second: int = 0, *, part: str = "", mute: bool = False) -> list[Finding]:
     details = {"code": code, "state": state} | ({"part": part} if part else {})
-    return rules.report("bed-1", "mattress", "condition", details, NOW + second * SECOND, simulated=False, mute=mute)
+    return rules.report(
+        "bed-1", "mattress", "condition", details, NOW + second * SECOND, simulated=False, mutes=lambda _: mute
+    )
 
 
 def edges(findings: list[Finding]) -> list[tuple[str, str, Edge]]:
@@ -77,7 +79,7 @@ def test_what_stands_is_of_that_device_alone() -> None:
     say(rules, "battery-low", "on")
     say(rules, "probe-fault", "on", part="2")
     for other in ("mattress-2", "mat"):
-        rules.report("bed-1", other, "lead-off", {}, NOW, simulated=False, mute=False)
+        rules.report("bed-1", other, "lead-off", {}, NOW, simulated=False, mutes=lambda _: False)
     found = rules.switches.standing("bed-1", "mattress", NOW, simulated=False)
     assert {one.subject for one in found} == {"device/bed-1/mattress", "device/bed-1/mattress/2"}
     everywhere = rules.switches.standing("bed-1", None, NOW, simulated=False)
@@ -108,6 +110,34 @@ def test_what_is_no_condition(details: dict[str, Any]) -> None:
         read_report("condition", details)
 
 
+def silence_of(
+    rules: Rules, state: str, second: int = 0, *, by: str = "agent", device: Any = "monitor"
+) -> list[Finding]:
+    details = {"device": device, "state": state}
+    return rules.report(
+        "bed-1", by, "device-silent", details, NOW + second * SECOND, simulated=False, mutes=lambda _: False
+    )
+
+
+def test_a_device_the_agent_calls_silent_is_an_alert_of_that_device() -> None:
+    rules = Rules(Thresholds())
+    [raised] = silence_of(rules, "silent")
+    assert (raised.row.code, raised.subject, raised.device) == ("link-fault", "device/bed-1/monitor", "monitor")
+    assert raised.edge is Edge.RAISE
+    assert silence_of(rules, "speaking", -1) == [], "older than the last word"
+    assert edges(silence_of(rules, "speaking", 1)) == [("link-fault", "device/bed-1/monitor", Edge.CLEAR)]
+
+
+def test_nobody_but_the_agent_says_that_another_device_is_silent() -> None:
+    assert silence_of(Rules(Thresholds()), "silent", by="mattress") == []
+
+
+@pytest.mark.parametrize(("device", "state"), [("", "silent"), ("a/b", "silent"), (7, "silent"), ("bed", "on")])
+def test_what_is_no_silence(device: Any, state: str) -> None:
+    with pytest.raises(BadCondition):
+        silence_of(Rules(Thresholds()), state, device=device)
+
+
 def test_other_events_switch_nothing() -> None:
     assert read_report("boarded", {"code": "battery-low", "state": "on"}) is None
 
@@ -115,6 +145,6 @@ def test_other_events_switch_nothing() -> None:
 def test_an_alert_of_an_older_database_is_a_switch_that_is_on() -> None:
     rules = Rules(Thresholds())
     rules.restore("device/bed-1/mattress", "lead-off", NOW)
-    assert rules.report("bed-1", "mattress", "lead-on", {}, NOW - 1, simulated=False, mute=False) == []
+    assert rules.report("bed-1", "mattress", "lead-on", {}, NOW - 1, simulated=False, mutes=lambda _: False) == []
     rules.restore("unit/bed-1", "heart-rate-high", NOW)
     assert "heart-rate-high" not in CODES

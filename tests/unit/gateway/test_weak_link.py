@@ -125,10 +125,11 @@ def test_a_split_frame_is_heard_on_the_same_channel() -> None:
 
 
 def silences(channels: tuple[str, ...], weak: range, seconds: int = 60) -> list[tuple[int, str | None, bool]]:
-    """What a watch says of a unit whose channels spoke at second 0 and whose link is weak in the given seconds."""
+    """What a watch says of a unit whose channels spoke until second 0 and whose link is weak in the given seconds."""
     watch = SilenceWatch(NOW)
-    for channel in channels:
-        watch.hear("amb-001", "monitor", channel, NOW)
+    for second in (-2, -1, 0):
+        for channel in channels:
+            watch.hear("amb-001", "monitor", channel, NOW + second * SECOND)
     found = []
     for second in range(seconds):
         at = NOW + second * SECOND

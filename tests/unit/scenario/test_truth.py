@@ -116,6 +116,51 @@ def test_nothing_else_but_what_other_labels_speak_of() -> None:
     assert "boarded" in no_event.seen
 
 
+def nothing_else(kind: str, labels: list[Truth], *seen: Seen) -> Verdict:
+    return judge([*labels, truth(label="nothing else", nothing_else=kind)], seen, DURATION)[-1]
+
+
+@pytest.mark.parametrize("at", [9.0, 31.0])
+@pytest.mark.parametrize("kind", ["event", "condition"])
+def test_a_label_excuses_nothing_outside_its_time(kind: str, at: float) -> None:
+    labels = [
+        truth(label="e", at=10, within=20, event={"name": "bed-exit"}),
+        truth(label="c", at=10, within=20, condition={"code": "pump-fault"}),
+    ]
+    make = {"event": lambda when: event(when, "bed-exit"), "condition": lambda when: condition(when, "pump-fault")}
+    assert nothing_else(kind, labels, make[kind](15)).verdict is Outcome.PASS
+    failed = nothing_else(kind, labels, make[kind](at))
+    assert failed.verdict is Outcome.FAIL
+    assert f"at {at} s" in failed.seen
+
+
+def test_a_label_excuses_once_unless_it_repeats() -> None:
+    one = {"at": 10, "within": 20, "event": {"name": "bed-exit"}}
+    exits = [event(15, "bed-exit"), event(16, "bed-exit")]
+    failed = nothing_else("event", [truth(**one)], *exits)
+    assert failed.seen == "bed-exit of crew at 16.0 s"
+    assert nothing_else("event", [truth(**one, repeats=True)], *exits).verdict is Outcome.PASS
+    until = truth(**one, repeats=True, until=50)
+    assert nothing_else("event", [until], *exits, event(49, "bed-exit")).verdict is Outcome.PASS
+    assert nothing_else("event", [until], *exits, event(51, "bed-exit")).verdict is Outcome.FAIL
+
+
+def test_a_condition_that_flaps_is_not_excused() -> None:
+    lasting = truth(at=10, within=10, until=60, condition={"code": "pump-fault"})
+    once = [condition(11, "pump-fault"), condition(70, "pump-fault", "off")]
+    assert nothing_else("condition", [lasting], *once).verdict is Outcome.PASS
+    again = nothing_else("condition", [lasting], *once, condition(75, "pump-fault"))
+    assert again.seen == "condition of pump at 75.0 s (code=pump-fault state=on)"
+
+
+def test_two_labels_excuse_two_things() -> None:
+    anybody = truth(label="anybody", at=10, within=20, event={"name": "bed-exit"})
+    the_bed = truth(label="the bed", at=10, within=20, event={"name": "bed-exit", "device": "bed"})
+    both = [event(15, "bed-exit", device="bed"), event(16, "bed-exit", device="mat")]
+    assert nothing_else("event", [anybody, the_bed], *both).verdict is Outcome.PASS
+    assert nothing_else("event", [anybody, the_bed], *both, event(17, "bed-exit")).verdict is Outcome.FAIL
+
+
 def test_what_is_said_of_a_label_that_failed() -> None:
     failed = verdict(truth(**FAST), value(12, 90), value(14, 91))
     assert failed.expected == "heart-rate 120.. within 20 s of 10 s"
@@ -136,6 +181,9 @@ def test_what_is_said_of_a_label_that_failed() -> None:
         ({"event": {"name": "x"}, "never": True, "within": 5}, "no meaning"),
         ({"event": {"name": "x"}, "at": 5, "until": 40, "within": 5}, "does not last"),
         ({"nothing_else": "event", "never": True}, "no meaning"),
+        ({"nothing_else": "event", "repeats": True}, "`repeats` is for"),
+        ({"event": {"name": "x"}, "never": True, "repeats": True}, "`repeats` is for"),
+        ({"reading": {"quantity": "spo2", "min": 1}, "within": 5, "repeats": True}, "`repeats` is for"),
         ({"reading": {"quantity": "spo2"}, "within": 5}, "min"),
     ],
 )
@@ -145,3 +193,4 @@ def test_a_label_nothing_could_show(fields: dict[str, Any], expected: str) -> No
 
 def test_a_right_label_has_no_fault() -> None:
     assert fault(truth(**FAST, until=100), DURATION) is None
+    assert fault(truth(event={"name": "x"}, within=5, until=50, repeats=True), DURATION) is None

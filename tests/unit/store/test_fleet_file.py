@@ -229,7 +229,9 @@ def test_a_dry_run_says_what_would_change(fleet: Database, tmp_path: Path) -> No
     before = everything(fleet.engine)
     problems, planned = take(fleet, path, dry=True)
     assert problems == []
-    assert [str(change) for change in planned.changes] == ["changed device amb-001/monitor  serial: SN-1 -> SN-2"]
+    assert [str(change) for change in planned.changes] == [
+        "changed device amb-001/monitor  serial: SN-1 -> SN-2, calibration_due: 2027-03-01 -> none"
+    ]
     assert everything(fleet.engine) == before
 
 
@@ -296,3 +298,27 @@ def test_a_quote_that_does_not_end_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text('id,name\np-1,"x\n')
     with pytest.raises(spreadsheet.SpreadsheetError, match="unexpected end of data"):
         spreadsheet.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("device", "columns", "due"),
+    [
+        ("monitor", {"serial": "SN-9"}, None),
+        ("monitor", {"serial": "SN-9", "calibration_due": "2028-01-01"}, "2028-01-01"),
+        ("monitor", {"serial": "SN-9", "calibration_due": "2027-03-01"}, "2027-03-01"),
+        ("monitor", {"serial": "SN-1"}, "2027-03-01"),
+        ("gnss", {"serial": "SN-9"}, "2027-07-01"),
+    ],
+)
+def test_a_calibration_leaves_with_its_box(
+    fleet: Database, tmp_path: Path, device: str, columns: dict[str, str], due: str | None
+) -> None:
+    with fleet.engine.begin() as db:
+        row = {"unit": "amb-001", "device": "gnss", "kind": "gnss", "calibration_due": "2027-07-01"}
+        db.execute(insert(tables.device_care).values(row))
+    path = sheet(tmp_path / "fleet", "devices", ["unit", "device", *columns], ["amb-001", device, *columns.values()])
+    problems, planned = take(fleet, path)
+    assert problems == []
+    assert fleet.submit(fleet_file.devices_now).result()["amb-001", device].get("calibration_due") == due
+    told = any("calibration_due: 2027-03-01 -> none" in str(change) for change in planned.changes)
+    assert told is (due is None), "a dry run says so"

@@ -184,3 +184,74 @@ def test_voided_is_not_found_and_comes_back_with_a_name(database: Database, engi
     back = database.submit(lambda db: people.correct_association(db, id, "a", "nurse", LATER)).result()
     assert (back["voided_at"], back["confirmed_by"]) == (None, "nurse")
     assert set(database.submit(lambda db: load_subjects(db, T0 + SECOND)).result()) == {UNIT}
+
+
+# ---- what a person has said, and late marks -------------------------------------------------------------------------
+
+
+def say(database: Database, start: float, subject: str | None) -> None:
+    """A person corrects the session that began then."""
+    c = tables.association.c
+    query = select(c.id).where(c.start_at == T0 + round(start * MINUTE))
+    id = database.submit(lambda db: db.execute(query).scalar_one()).result()
+    database.submit(lambda db: people.correct_association(db, id, subject, "nurse", LATER)).result()
+
+
+def verdicts(engine: Engine) -> list[tuple[Any, ...]]:
+    c = tables.association.c
+    with engine.connect() as db:
+        query = select(c.voided_at, c.confirmed_by).order_by(c.start_at, c.id)
+        marks = [(voided is not None, confirmed) for voided, confirmed in db.execute(query).all()]
+    return [(*row[:3], *mark) for row, mark in zip(rows(engine), marks, strict=True)]
+
+
+@pytest.mark.parametrize(("said", "kept"), [(None, ("a", True)), ("b", ("b", False))])
+def test_a_verdict_moves_with_a_session_that_began_earlier(
+    database: Database, engine: Engine, said: str | None, kept: tuple[str, bool]
+) -> None:
+    bring(database, mark("start", 0, "a"), mark("start", 7, "b"), mark("end", 8))
+    say(database, 0, said)
+    bring(database, mark("start", -0.1, "a"))
+    whose, voided = kept
+    assert verdicts(engine) == [(whose, -0.1, 5.25, voided, "nurse"), ("b", 7, 8, False, None)]
+
+
+@pytest.mark.parametrize("first", [0, 7])
+def test_nobody_knows_also_whose_two_sessions_were_that_were_one(
+    database: Database, engine: Engine, first: float
+) -> None:
+    bring(database, mark("start", 0, "a"), mark("start", 7, "a"), mark("end", 9))
+    assert rows(engine) == [("a", 0, 5.25, "idle"), ("a", 7, 9, "ended")]
+    say(database, first, None)
+    bring(database, mark("use", 4))
+    assert verdicts(engine) == [("a", 0, 9, True, "nurse")]
+
+
+def test_two_verdicts_on_what_was_one_session_both_count_also_when_it_is_told_of_again(
+    database: Database, engine: Engine
+) -> None:
+    bring(database, mark("start", 0, "a"), mark("start", 7, "a"), mark("end", 9), mark("start", 20, "b"))
+    say(database, 0, None)
+    say(database, 7, "b")
+    for late in (mark("use", 4), mark("use", 8), mark("start", -1, "a")):
+        bring(database, late)
+    assert verdicts(engine)[:2] == [("a", -1, 9, True, "nurse"), ("b", 7, 9, False, "nurse")]
+    bring(database, mark("end", 8.5))
+    assert verdicts(engine)[:2] == [("a", -1, 8.5, True, "nurse"), ("b", 7, 8.5, False, "nurse")]
+
+
+def test_nobody_knows_whose_both_parts_of_a_session_were(database: Database, engine: Engine) -> None:
+    bring(database, mark("start", 0, "a"), mark("start", 4, "a"), mark("end", 6))
+    say(database, 0, None)
+    bring(database, mark("end", 2))
+    assert verdicts(engine) == [("a", 0, 2, True, "nurse"), ("a", 4, 6, True, "nurse")]
+
+
+def test_a_session_that_began_after_a_verdict_is_another(database: Database, engine: Engine) -> None:
+    bring(database, mark("start", 0, "a"), now=T0 + SECOND)
+    with engine.connect() as db:
+        id = db.execute(select(tables.association.c.id)).scalar_one()
+    said_at = T0 + 2 * SECOND
+    database.submit(lambda db: people.correct_association(db, id, None, "nurse", said_at)).result()
+    bring(database, mark("end", 1), mark("start", 2, "a"), mark("end", 3))
+    assert verdicts(engine) == [("a", 0, 1, True, "nurse"), ("a", 2, 3, False, None)]

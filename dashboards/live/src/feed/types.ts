@@ -23,6 +23,8 @@ export interface Subject {
   age: number | null;
 }
 
+export type ByDevice = Readonly<Record<string, Readonly<Record<string, Latest>>>>;
+
 export interface UnitState {
   id: string;
   site: string;
@@ -38,7 +40,10 @@ export interface UnitState {
   outbox_records: number | null; // null while the unit is offline: nobody knows
   gaps_open: number;
   subject: Subject | null;
-  latest: Record<string, Latest>;
+  training?: unknown; // not null: what its devices say is practice
+  service?: Record<string, unknown> | readonly unknown[]; // devices that are in service mode
+  latest: Record<string, Latest>; // of each quantity the best there is
+  by_device?: ByDevice; // what each device says itself
   limits?: Record<string, Limits>;
 }
 
@@ -78,6 +83,8 @@ export interface Observations {
   received_at: number;
   late: boolean;
   derived: boolean;
+  test?: boolean; // practice, or a device in test mode
+  service?: boolean; // the device is being calibrated, cleaned, moved or repaired
   values: Record<string, number | null>;
 }
 export interface UnitEvent {
@@ -88,6 +95,8 @@ export interface UnitEvent {
   at: number;
   name: string;
   details: Record<string, unknown>;
+  test?: boolean;
+  service?: boolean;
 }
 export type CommandState = "requested" | "sent" | "accepted" | "refused" | "expired" | "unanswered";
 export interface Command {

@@ -7,7 +7,7 @@ import { localUs } from "../time";
 import { keepState, mergeCommand, now, session, STATES } from "./store";
 
 const EVERY = 10_000; // ms
-const LOOK_BACK = 24 * 3600 * 1_000_000; // us in which a bed has told how it stands
+const LOOK_BACK = 7 * 24 * 3600 * 1_000_000; // us in which a bed has told how it stands: all the gateway answers at once
 const SESSIONS_SHOWN = 5;
 
 export const devices = signal<readonly Device[]>([]);
@@ -42,10 +42,15 @@ export const followDevices = (): (() => void) =>
     devices.value = await http.getDevices();
   });
 
+/** Each kiosk for itself: one that cannot be asked becomes unknown, the others go on. */
 export const followSittings = (units: readonly string[]): (() => void) =>
   repeat(async () => {
-    const found = await Promise.all(units.map(async (id) => [id, await http.getSessions(id, SESSIONS_SHOWN)] as const));
-    sittings.value = new Map(found);
+    const asked = await Promise.allSettled(units.map((id) => http.getSessions(id, SESSIONS_SHOWN)));
+    sittings.value = new Map(
+      asked.flatMap((answer, i) => (answer.status === "fulfilled" ? [[units[i] as string, answer.value]] : [])),
+    );
+    const failed = asked.find((answer) => answer.status === "rejected");
+    if (failed) throw failed.reason;
   });
 
 /** How a bed stood before this page was opened, and what was last commanded there. */

@@ -1,5 +1,5 @@
 /** Folding readings into the latest value of each quantity. Pure. */
-import type { Latest, Observations } from "../feed/types";
+import type { ByDevice, Latest, Observations } from "../feed/types";
 
 /** Readings the gateway computed stand beside the device's own under this name, so they never fight for one place. */
 export const derivedKey = (quantity: string): string => `${quantity}~derived`;
@@ -17,6 +17,27 @@ export function withObservations(latest: Record<string, Latest>, message: Observ
     const key = keyOf(quantity, message.derived);
     const { at, received_at, device, derived } = message;
     out[key] = newer(out[key], { value, at, received_at, device, derived });
+  }
+  return out;
+}
+
+/** The same, kept by device: two devices of a unit may measure the same. */
+export function withDevice(known: ByDevice, message: Observations): ByDevice {
+  if (message.derived) return known;
+  const { at, received_at, device, derived } = message;
+  const out: Record<string, Latest> = { ...known[device] };
+  for (const [quantity, value] of Object.entries(message.values))
+    out[quantity] = newer(out[quantity], { value, at, received_at, device, derived });
+  return { ...known, [device]: out };
+}
+
+/** Joins what the gateway knows by device with what this page knows to be newer. */
+export function withDevices(known: ByDevice, state: ByDevice): ByDevice {
+  const out: Record<string, Readonly<Record<string, Latest>>> = { ...known };
+  for (const [device, values] of Object.entries(state)) {
+    const joined: Record<string, Latest> = { ...known[device] };
+    for (const [quantity, value] of Object.entries(values)) joined[quantity] = newer(joined[quantity], value);
+    out[device] = joined;
   }
   return out;
 }

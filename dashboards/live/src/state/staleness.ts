@@ -15,6 +15,7 @@ export const GRACE = 1_000_000;
 export function freshness(latest: Latest | undefined, interval: number, now: number): Freshness {
   if (latest === undefined) return "never";
   const age = now - latest.at;
+  if (interval === 0) return latest.value === null ? "unmeasured" : age > GRACE ? "aging" : "fresh"; // only when measured
   if (age > 3 * interval + GRACE) return "stale";
   if (latest.value === null) return "unmeasured";
   return age > interval + GRACE ? "aging" : "fresh";

@@ -4,12 +4,11 @@ import { parseFrame } from "../feed/frame";
 import type { About, Alert, Command, Message, Session, UnitEvent, UnitState } from "../feed/types";
 import { pushFrame } from "../signal/streams";
 import { localSeconds, localUs } from "../time";
-import { withLatest, withObservations } from "./merge";
+import { withDevice, withDevices, withLatest, withObservations } from "./merge";
 import { linkState, type Hearing } from "./staleness";
 import { compareAlerts, isOpen } from "./urgency";
 
 const RECENT_EVENTS = 50;
-const RECENT_COMMANDS = 100;
 /** Events that tell how a device stands: the newest of each is kept for every unit. */
 export const STATES = ["bed-state", "bed-exit", "bed-return", "mattress-state", "concentrator-state"] as const;
 /** Events that come all the time; no screen lists them. */
@@ -23,7 +22,10 @@ export const alerts = signal<ReadonlyMap<string, Alert>>(new Map());
 export const events = signal<readonly UnitEvent[]>([]);
 /** The newest event of each name in STATES, by unit/name. */
 export const states = signal<ReadonlyMap<string, UnitEvent>>(new Map());
+/** The newest command of each name to each device, by unit/device/name. */
 export const commands = signal<ReadonlyMap<string, Command>>(new Map());
+/** Snapshots so far: what a snapshot does not hold is asked for again after each. */
+export const snapshots = signal(0);
 export const droppedFrames = signal<ReadonlyMap<string, number>>(new Map());
 export const badFrames = signal(0);
 export const received = signal(false); // a snapshot has come
@@ -73,11 +75,23 @@ export function mergeAlert(alert: Alert): void {
   alerts.value = new Map(alerts.peek()).set(key, alert);
 }
 
+/** Whether what a device says stands for the patient: not while it is in service or in test mode. */
+function counts(said: { test?: boolean; service?: boolean }, state: UnitState): boolean {
+  return !said.service && (!said.test || Boolean(state.training));
+}
+
+/** What is known here, if its values outlive a change of the unit's state: not when a training or a service ended. */
+function kept(known: UnitState | undefined, next: UnitState): UnitState | undefined {
+  const standing = (state: UnitState): string => JSON.stringify([state.training ?? null, state.service ?? null]);
+  return known && standing(known) === standing(next) ? known : undefined;
+}
+
 const isState = (name: string): boolean => (STATES as readonly string[]).includes(name);
 
 /** Remembers how a device stands, unless something newer is known. */
 export function keepState(event: UnitEvent): void {
-  if (!isState(event.name)) return;
+  const unit = current(event.unit);
+  if (!isState(event.name) || (unit && !counts(event, unit))) return;
   const key = `${event.unit}/${event.name}`;
   const known = states.peek().get(key);
   if (!known || known.at <= event.at) states.value = new Map(states.peek()).set(key, event);
@@ -87,12 +101,17 @@ const ENDED: ReadonlySet<string> = new Set(["accepted", "refused", "expired", "u
 const ORDER = ["requested", "sent"];
 
 export function mergeCommand(command: Command): void {
-  const known = commands.peek().get(command.id);
-  if (known && (ENDED.has(known.state) || ORDER.indexOf(known.state) > ORDER.indexOf(command.state))) {
-    if (!ENDED.has(command.state) || ENDED.has(known.state)) return; // an older word about the same command
-  }
-  const rest = [...commands.peek()].filter(([id]) => id !== command.id).slice(1 - RECENT_COMMANDS);
-  commands.value = new Map([...rest, [command.id, command]]);
+  const key = `${command.unit}/${command.device}/${command.name}`;
+  const known = commands.peek().get(key);
+  if (known && (known.id === command.id ? isOlderWord(command, known) : known.requested_at > command.requested_at))
+    return;
+  commands.value = new Map(commands.peek()).set(key, command);
+}
+
+/** Whether the first is an older word about the command of the second. */
+function isOlderWord(command: Command, known: Command): boolean {
+  if (ENDED.has(known.state)) return true;
+  return !ENDED.has(command.state) && ORDER.indexOf(known.state) > ORDER.indexOf(command.state);
 }
 
 function snapshot(message: Message & { type: "snapshot" }): void {
@@ -102,6 +121,9 @@ function snapshot(message: Message & { type: "snapshot" }): void {
     for (const state of message.units) units.set(state.id, signal({ ...state, latest: withLatest({}, state.latest) }));
     unitIds.value = [...units.keys()];
     alerts.value = new Map(message.alerts.map((a) => [String(a.id), a]));
+    states.value = new Map();
+    commands.value = new Map();
+    snapshots.value++;
     received.value = true;
     heard(message.now, hearing.peek().latency);
   });
@@ -136,12 +158,21 @@ export function fold(message: Message): void {
       return snapshot(message);
     case "observations": {
       const state = current(message.unit);
-      if (state) pending.set(state.id, { ...state, latest: withObservations(state.latest, message) });
+      if (state && counts(message, state))
+        pending.set(state.id, {
+          ...state,
+          latest: withObservations(state.latest, message),
+          by_device: withDevice(state.by_device ?? {}, message),
+        });
       return;
     }
     case "unit": {
-      const known = current(message.unit.id);
-      pending.set(message.unit.id, { ...message.unit, latest: withLatest(known?.latest ?? {}, message.unit.latest) });
+      const known = kept(current(message.unit.id), message.unit);
+      pending.set(message.unit.id, {
+        ...message.unit,
+        latest: withLatest(known?.latest ?? {}, message.unit.latest),
+        by_device: withDevices(known?.by_device ?? {}, message.unit.by_device ?? {}),
+      });
       return;
     }
     case "alert":

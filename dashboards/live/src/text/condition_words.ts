@@ -29,5 +29,5 @@ export const CONDITION_WORDS = {
   "rule.airway-pressure-low": ["气道压力过低", "Airway pressure low"],
   "rule.scanner-silent": ["扫描器无信号", "Scanner hears nothing"],
   "rule.paper-out": ["打印纸用尽", "Out of paper"],
-  "rule.link-fault": ["下级设备无应答", "A device behind it does not answer"],
+  "rule.link-fault": ["设备无数据或无应答", "The device is silent or does not answer"],
 } as const;

@@ -14,7 +14,10 @@ export function textIn(lang: Language, key: TextKey, filling: Filling = {}): str
 export const t = (key: TextKey, filling?: Filling): string => textIn(language.value, key, filling);
 
 /** The text of `prefix.code`, or of `prefix.other` (which names the code) when there is none yet. */
-export function tCode(prefix: "rule" | "event" | "kind" | "q" | "refused" | "service" | "mode", code: string): string {
+export function tCode(
+  prefix: "rule" | "event" | "kind" | "q" | "refused" | "service" | "mode" | "part",
+  code: string,
+): string {
   const key = `${prefix}.${code}`;
   if (key in CATALOGUE) return t(key as TextKey);
   const other = `${prefix}.other`;

@@ -25,7 +25,8 @@ function figures(alert: Alert): string {
 function about_(alert: Alert): string {
   if (alert.value !== null) return figures(alert);
   const quantity = alert.quantity === null ? "" : tCode("q", alert.quantity);
-  return [quantity, alert.device].filter(Boolean).join(" · ");
+  const part = alert.subject?.startsWith("device/") ? alert.subject.split("/").slice(3).join("/") : "";
+  return [quantity, alert.device, part && tCode("part", part)].filter(Boolean).join(" · ");
 }
 
 function refusalText(refusal: Refusal): string {

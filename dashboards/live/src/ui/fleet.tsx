@@ -16,6 +16,7 @@ import { byDevice, Value } from "./values";
 
 const STALE = 60_000_000; // us without a word of any device
 const LOW_BATTERY = 20; // %
+const OURS: ReadonlySet<string> = new Set(["agent", "gateway"]); // what the program says itself is no device
 const copied = signal<string | null>(null);
 
 interface Group {
@@ -234,7 +235,7 @@ function DeviceRow(props: { group: Group; id: string; device: Device | undefined
 function Rows(props: { group: Group }) {
   const { group } = props;
   const named = new Map(group.devices.map((device) => [device.id, device]));
-  const ids = distinct([...named.keys(), ...byDevice(group.unit).keys()]);
+  const ids = distinct([...named.keys(), ...byDevice(group.unit).keys()]).filter((id) => !OURS.has(id));
   return (
     <>
       <UnitRow group={group} />
@@ -268,7 +269,10 @@ export function Fleet() {
       <div class="board-head">
         <h1>{t("fleet.title")}</h1>
         <span class="quiet">
-          {t("fleet.count", { n: list.length, m: list.reduce((sum, group) => sum + group.devices.length, 0) })}
+          {t("fleet.count", {
+            n: list.length,
+            m: list.reduce((sum, group) => sum + group.devices.filter((device) => !OURS.has(device.id)).length, 0),
+          })}
         </span>
         <Filters />
         {unread.value && (

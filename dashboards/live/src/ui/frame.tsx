@@ -4,7 +4,7 @@ import { follow, page, type Page } from "../router";
 import { allowSound, burstsPlayed, soundAllowed } from "../sound/player";
 import { signOut } from "../state/actions";
 import { language, soundWanted, theme } from "../state/prefs";
-import { link, now, openAlerts, session } from "../state/store";
+import { link, now, openAlerts, session, unit } from "../state/store";
 import type { LinkState } from "../state/staleness";
 import { isCalling } from "../state/urgency";
 import { age, clockTime, t } from "../text/text";
@@ -84,13 +84,20 @@ function Tab(props: { href: string; here: boolean; text: TextKey }) {
   );
 }
 
+/** The tab a page belongs to. */
+function home(shown: Page): Page["at"] {
+  if (shown.at !== "unit") return shown.at;
+  const kind = unit(shown.unit)?.kind ?? "ambulance";
+  return kind === "ambulance" ? "board" : kind === "homecare-bed" || kind === "health-kiosk" ? "ward" : "fleet";
+}
+
 export function TopBar() {
-  const at = page.value.at;
+  const at = home(page.value);
   return (
     <header class="top">
       <strong class="brand">{t("app.name")}</strong>
       <nav aria-label={t("top.menu")}>
-        <Tab href="/" here={at === "board" || at === "unit"} text="tab.board" />
+        <Tab href="/" here={at === "board"} text="tab.board" />
         <Tab href="/ward" here={at === "ward"} text="tab.ward" />
         <Tab href="/fleet" here={at === "fleet"} text="tab.fleet" />
         <Tab href="/alerts" here={at === "alerts"} text="tab.alerts" />

@@ -9,6 +9,14 @@ import { clockTime, t, tCode } from "../text/text";
 
 const MODES = ["static", "alternate"] as const;
 const DEVICE = "mattress";
+/** Refusals after which nobody knows how much of the command was carried out. */
+const UNSURE: ReadonlySet<string> = new Set([
+  "read-back-differs",
+  "no-answer",
+  "interrupted",
+  "internal-error",
+  "device-refused",
+]);
 
 /** The newest command to the unit's mattress. */
 export function newestCommand(unit: string): Command | undefined {
@@ -27,9 +35,10 @@ function what(command: Command): string {
 export function CommandNote(props: { command: Command }) {
   const { command } = props;
   const reason = command.refusal ? tCode("refused", command.refusal) : "";
+  const unsure = command.state === "refused" && UNSURE.has(command.refusal ?? "");
   return (
     <p class={`command ${command.state}`} role="status" data-command={command.state}>
-      <b>{what(command)}</b>: {t(`command.${command.state}`, { reason })}{" "}
+      <b>{what(command)}</b>: {t(unsure ? "command.unsure" : `command.${command.state}`, { reason })}{" "}
       <span class="quiet tabular">
         {command.requested_by} {clockTime(command.ended_at ?? command.requested_at)}
       </span>
@@ -40,7 +49,9 @@ export function CommandNote(props: { command: Command }) {
 function failure(refusal: Refusal): string {
   const key = `command.failed.${refusal.status}`;
   const known = [0, 403, 409].includes(refusal.status);
-  return known ? t(key as TextKey) : t("command.failed.other", { detail: refusal.detail || refusal.reason });
+  return known
+    ? t(key as TextKey, { detail: refusal.detail || refusal.reason })
+    : t("command.failed.other", { detail: refusal.detail || refusal.reason });
 }
 
 export function MattressForm(props: { unit: UnitState; mode: string | null; close: () => void }) {

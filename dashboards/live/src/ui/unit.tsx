@@ -84,7 +84,7 @@ function Head(props: { unit: UnitState }) {
         <span class="quiet">{tCode("kind", unit.kind)}</span>
         <Provenance unit={unit} />
       </div>
-      <Person subject={unit.subject} />
+      {unit.kind !== "delivery-van" && unit.kind !== "beacon-site" && <Person subject={unit.subject} />}
       <Facts unit={unit} />
       {unit.link_mode === "weak" && <p class="weak">{t("unit.mode.weak")}</p>}
     </header>

@@ -10,14 +10,8 @@ export const rowOf = (quantity: string): Quantity =>
   (QUANTITIES as Record<string, Quantity>)[quantity] ?? { unit: "", shown: "", decimals: 1, expectedInterval: 0 };
 
 /** Newest values by the device they come from. */
-export function byDevice(unit: UnitState): Map<string, [string, Latest][]> {
-  const found = new Map<string, [string, Latest][]>();
-  for (const [quantity, latest] of Object.entries(unit.latest)) {
-    if (latest.derived) continue;
-    found.set(latest.device, [...(found.get(latest.device) ?? []), [quantity, latest]]);
-  }
-  return found;
-}
+export const byDevice = (unit: UnitState): Map<string, [string, Latest][]> =>
+  new Map(Object.entries(unit.by_device ?? {}).map(([device, values]) => [device, Object.entries(values)]));
 
 /** "HR 72 /min", hatched when it is too old to stand for now. */
 export function Value(props: { quantity: string; latest: Latest }) {

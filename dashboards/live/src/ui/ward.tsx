@@ -5,9 +5,9 @@ import type { Alert, Sitting, UnitState } from "../feed/types";
 import { follow, go, unitPath } from "../router";
 import { keyAcknowledge } from "../state/actions";
 import { bedOf, type Bed } from "../state/bed";
-import { followSittings, recall, sittings } from "../state/care";
+import { followSittings, recall, sittings, unread } from "../state/care";
 import { watched } from "../state/live";
-import { local, now, openAlerts, received, states, unit as unitOf, unitIds } from "../state/store";
+import { local, now, openAlerts, received, snapshots, states, unit as unitOf, unitIds } from "../state/store";
 import { compareUnits, heldOrder, isCalling, type Ranked } from "../state/urgency";
 import type { TextKey } from "../text/catalogue";
 import { age, fixed, shortTime, t, tCode } from "../text/text";
@@ -17,7 +17,8 @@ import { BedEmpty, BedTaken, BedUnknown } from "./icons";
 import { useKeys } from "./keys";
 import { Person, Provenance } from "./marks";
 import { CommandNote, MattressForm, newestCommand } from "./mattress";
-import { newestAt, readingOf, UNKNOWN } from "./reading";
+import type { QuantityName } from "../quantities";
+import { newestAt, readingOf } from "./reading";
 import { rowOf } from "./values";
 
 const KINDS: ReadonlySet<string> = new Set(["homecare-bed", "health-kiosk"]);
@@ -48,13 +49,14 @@ const touch = (): void => {
 };
 
 // ---- a bed ---------------------------------------------------------------------------------------------------------
-function Glyph(props: { bed: Bed }) {
+function Glyph(props: { bed: Bed; known: boolean }) {
   const { occupied, since } = props.bed;
   const key: TextKey = occupied === null ? "bed.unknown" : occupied ? "bed.in" : "bed.out";
   return (
-    <div class={`bed-glyph ${occupied === null ? "unknown" : occupied ? "in" : "out"}`} title={t(key)}>
+    <div class={`bed-glyph ${occupied === null ? "unknown" : occupied ? "in" : "out"} ${props.known ? "" : "old"}`}>
       {occupied === null ? <BedUnknown /> : occupied ? <BedTaken /> : <BedEmpty />}
       <span>{t(key)}</span>
+      {!props.known && occupied !== null && <span>{t("bed.last-known")}</span>}
       {since !== null && <span class="quiet tabular">{age(now.value - since)}</span>}
     </div>
   );
@@ -71,33 +73,42 @@ function Number_(props: { unit: UnitState; quantity: "heart-rate" | "resp-rate" 
   );
 }
 
+function Supply(props: { unit: UnitState; quantity: QuantityName; unitText: string }) {
+  const reading = readingOf(props.unit, props.quantity, now.value);
+  return (
+    <span class={`supply ${reading.freshness}`}>
+      <span class="number tabular">{reading.text}</span> {props.unitText}
+      {reading.freshness === "stale" && <span class="quiet"> {reading.short}</span>}
+    </span>
+  );
+}
+
 function Supplies(props: { unit: UnitState; bed: Bed }) {
-  const { latest } = props.unit;
-  const say = (quantity: string): string => {
-    const value = latest[quantity]?.value;
-    return value == null ? UNKNOWN : fixed(value, rowOf(quantity).decimals);
-  };
-  const mode = props.bed.mode === null ? t("mode.unknown") : tCode("mode", props.bed.mode);
+  const { unit, bed } = props;
+  const mode = bed.mode === null ? t("mode.unknown") : tCode("mode", bed.mode);
   return (
     <>
       <p class="bed-line">
         <span class="quiet">{t("bed.mattress")}</span> <b>{mode}</b>{" "}
-        <span class="tabular">
-          {say("mattress-pressure")} / {say("mattress-set-pressure")} kPa
-        </span>
+        <Supply unit={unit} quantity="mattress-pressure" unitText="/" />{" "}
+        <Supply unit={unit} quantity="mattress-set-pressure" unitText="kPa" />
       </p>
-      {latest["oxygen-flow"] && (
+      {unit.latest["oxygen-flow"] && (
         <p class="bed-line">
-          <span class="quiet">{t("bed.oxygen")}</span>{" "}
-          <span class="tabular">
-            {props.bed.oxygen === false
-              ? t("bed.oxygen.off")
-              : `${say("oxygen-flow")} L/min · ${say("oxygen-purity")} %`}
-          </span>
+          <span class="quiet">{t("bed.oxygen")}</span> {bed.oxygen === false && <b>{t("bed.oxygen.off")} </b>}
+          <Supply unit={unit} quantity="oxygen-flow" unitText="L/min" /> ·{" "}
+          <Supply unit={unit} quantity="oxygen-purity" unitText="%" />
         </p>
       )}
     </>
   );
+}
+
+const SPOKEN_WITHIN = 60_000_000; // us: a bed that says nothing for longer may stand otherwise by now
+
+function isSpeaking(unit: UnitState): boolean {
+  const newest = newestAt(unit);
+  return newest !== null && now.value - newest < SPOKEN_WITHIN;
 }
 
 function BedBody(props: { unit: UnitState }) {
@@ -109,7 +120,7 @@ function BedBody(props: { unit: UnitState }) {
   return (
     <>
       <div class="bed">
-        <Glyph bed={bed} />
+        <Glyph bed={bed} known={unit.link === "online" && isSpeaking(unit)} />
         <div class="three-vitals">
           <Number_ unit={unit} quantity="heart-rate" />
           <Number_ unit={unit} quantity="resp-rate" />
@@ -132,7 +143,7 @@ function BedBody(props: { unit: UnitState }) {
 
 // ---- a kiosk -------------------------------------------------------------------------------------------------------
 function Measured(props: { sitting: Sitting }) {
-  const { measured } = props.sitting;
+  const measured = props.sitting.measured.filter((one) => one.quantity !== "battery"); // of the device, not the person
   if (measured.length === 0) return <p class="quiet">{t("kiosk.nothing")}</p>;
   return (
     <p class="measured">
@@ -151,15 +162,18 @@ function Measured(props: { sitting: Sitting }) {
 
 function KioskBody(props: { unit: UnitState }) {
   const { unit } = props;
-  const all = (sittings.value.get(unit.id) ?? []).filter((one) => one.voided_at === null);
+  const known = sittings.value.get(unit.id);
+  if (known === undefined || unit.link !== "online") return <p class="big">{t("kiosk.unknown")}</p>;
+  const all = known.filter((one) => one.voided_at === null);
   const present = all.find((one) => one.end_at === null);
+  const name = present && unit.subject?.id === present.subject ? unit.subject.name : "";
   const before = all.filter((one) => one !== present).slice(0, 3);
   return (
     <>
       {present ? (
         <div class="sitting present">
           <p>
-            <b>{t("kiosk.now", { who: unit.subject?.name || present.subject })}</b>{" "}
+            <b>{t("kiosk.now", { who: name || present.subject })}</b>{" "}
             <span class="quiet tabular">{t("kiosk.since", { time: shortTime(present.start_at) })}</span>
           </p>
           <Measured sitting={present} />
@@ -183,7 +197,7 @@ function Tile(props: { id: string }) {
   useEffect(() => {
     if (unit?.kind === "homecare-bed")
       recall(unit.id).catch((error: unknown) => console.warn("bed not recalled:", error));
-  }, [props.id]);
+  }, [props.id, unit?.kind, snapshots.value]);
   if (!unit) return null;
   const alerts = alertsOf(unit.id);
   const top = alerts[0];
@@ -203,6 +217,7 @@ function Tile(props: { id: string }) {
       <div class="card-line">
         {unit.kind === "homecare-bed" && <Person subject={unit.subject} />}
         <Provenance unit={unit} />
+        {inService(unit) && <span class="in-service">{t("unit.in-service", { devices: inService(unit) })}</span>}
         {note && <span class="card-note">{note}</span>}
       </div>
       {unit.kind === "homecare-bed" ? <BedBody unit={unit} /> : <KioskBody unit={unit} />}
@@ -214,6 +229,13 @@ function Tile(props: { id: string }) {
       )}
     </article>
   );
+}
+
+/** Names of devices in service mode: their numbers stand for nobody. */
+function inService(unit: UnitState): string {
+  const { service } = unit;
+  if (!service) return "";
+  return Array.isArray(service) ? service.map(String).join(", ") : Object.keys(service).join(", ");
 }
 
 function step(by: number): void {
@@ -249,6 +271,11 @@ export function Ward() {
       <div class="board-head">
         <h1>{t("ward.title")}</h1>
         <span class="quiet">{t("ward.count", { n: ids.length })}</span>
+        {unread.value && (
+          <span class="card-note" role="status">
+            {t("fleet.unread")}
+          </span>
+        )}
       </div>
       {ids.length === 0 ? (
         <p class="empty big">{t(received.value ? "ward.empty" : "board.loading")}</p>
