@@ -161,7 +161,7 @@ def test_the_list_of_alerts_names_the_unit_and_leads_to_it(serve: Serve, open_pa
     world = FeedServer(3)
     page = open_page(serve(world))
     world.raise_alert(tachycardia(1, "amb-003"))
-    page.locator(".top nav a").nth(1).click()
+    page.locator(".top nav a[href='/alerts']").click()
     expect(page.locator(".alert-list .alert")).to_have_count(1)
     page.locator(".alert-list .alert a").click()
     expect(page.locator(".unit-head h1")).to_have_text("AMB-003")

@@ -108,7 +108,7 @@ def test_boards(serve: Serve, open_page: Open, screens: Path, look: tuple[str, s
     page.locator(".card .ack").first.click()
     expect(page.locator(".refusal")).to_be_visible()
     looker.look("refused")
-    page.locator(".top nav a").nth(1).click()
+    page.locator(".top nav a[href='/alerts']").click()
     expect(page.locator(".alert-list .alert")).to_have_count(5)
     looker.look("alerts")
     page.locator(".top nav a").first.click()
