@@ -227,8 +227,11 @@ class Agent:
         """Recordings end by themselves: then wait for the last ack. Without any link only the backlog is sent."""
         if carrying:
             await asyncio.wait(carrying)
-        while await self.writer.call(lambda box: box.records):
+        while True:
             self.uplink.progress.clear()
+            await self.writer.kept()  # what waits for its commit is in no outbox yet: an empty one says nothing
+            if not await self.writer.call(lambda box: box.records):
+                return
             await self.uplink.progress.wait()
 
 

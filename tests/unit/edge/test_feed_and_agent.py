@@ -11,11 +11,14 @@ from edge_agents.agent import Agent
 from edge_agents.config import AgentOptions, DeviceConfig, load_profile
 from edge_agents.device import Decoder, FrameError, FrameReason, Numeric, Occurrence, Reading, Waveform
 from edge_agents.feed import Feed
+from edge_agents.outbox import Entry
 from edge_agents.outbox_ledger import Stream
+from edge_agents.outbox_writer import OutboxWriter
 from gateway.contract.envelope import Instant, Lane, LinkMode
 from gateway.contract.observation import Event
 from gateway.contract.quantity import ECG_LEADS_12
 from gateway.contract.wire import Numbered
+from tests.unit.edge.helpers import ack, open_box
 
 
 class HandClock:
@@ -279,6 +282,29 @@ def test_conditions_bear_the_agents_time_and_are_kept_beside_the_outbox(tmp_path
         states.append((record.observed_at, record.details["state"]))
     assert states == [(100_000_000, "on"), (100_000_000, "off")]
     assert (tmp_path / "outbox.db.conditions").exists()
+
+
+async def test_an_agent_does_not_end_while_its_last_record_waits_for_its_commit(tmp_path: Path) -> None:
+    agent, _ = make_agent(LinkMode.FULL)
+    progress = asyncio.Event()
+    agent.uplink = SimpleNamespace(mode=LinkMode.FULL, progress=progress)  # type: ignore[assignment]
+    stored: list[Entry] = []
+    box = open_box(tmp_path, epoch=agent.epoch)
+    writer = agent.writer = OutboxWriter(box, window=0.3, on_stored=stored.extend, on_shed=lambda _: None)
+    last = Numeric(observed_at=1, values={"spo2": 97.0})
+    for number in range(2):  # the first is committed at once, the second waits for its window
+        agent.accept("monitor", last)
+        if number == 0:
+            await writer.kept()
+            await writer.call(lambda box: box.acknowledge([ack(Lane.OBS, 1, epoch=agent.epoch)]))
+    ending = asyncio.create_task(agent._until_done([]))
+    await asyncio.wait({ending, asyncio.create_task(writer.kept())}, return_when=asyncio.FIRST_COMPLETED)
+    assert len(stored) == 2
+    assert not ending.done(), "it ended with a record that nobody has"
+    await writer.call(lambda box: box.acknowledge([ack(Lane.OBS, 2, epoch=agent.epoch)]))
+    progress.set()
+    await asyncio.wait_for(ending, 5)
+    await writer.close()
 
 
 def ecg() -> Waveform:
