@@ -36,7 +36,9 @@ class Gatt(msgspec.Struct, frozen=True):
     subscribe: tuple[int, ...]  # characteristics, in the order in which they are subscribed to
     read: tuple[int, ...] = ()  # characteristics read once after connecting; a missing one is no error
     pair: bool = False
-    restart_after: float = 0.0  # s without a word on an open connection until it is made anew; 0 = never
+    # s without a word on an open connection until it is made anew. One that measures only when somebody does may be
+    # quiet for long; nobody would notice that it hangs, so even it is asked again.
+    restart_after: float = 300.0
 
 
 class Poll(msgspec.Struct, frozen=True):

@@ -17,11 +17,12 @@ from gateway.ports import RecordFlag
 from gateway.refusals import INTERNAL_ERROR
 from gateway.rules.catalogue import THRESHOLDS
 from gateway.rules.engine import Rules
-from gateway.rules.switches import SILENT, BadCondition
+from gateway.rules.switches import PARTS, SILENT, BadCondition
 from gateway.rules.threshold import Finding
 from gateway.standing import Standing
 
-LASTING: Final = frozenset({condition.EVENT, SILENT})  # events that tell of something that may still last
+# Events that tell of something that may still last
+LASTING: Final = frozenset({condition.EVENT, SILENT, *PARTS})
 BROKER_PATIENCE: Final = 5 * SECOND
 
 

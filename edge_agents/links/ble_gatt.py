@@ -141,7 +141,7 @@ class GattLink:
             raise OSError("Bluetooth: the device says more than is taken")
         limit = self._protocol.restart_after
         try:
-            async with asyncio.timeout(limit or None):
+            async with asyncio.timeout(limit):
                 return await inbox.get()
         except TimeoutError:
             raise OSError(f"Bluetooth: connected, but silent for {limit:g} s") from None

@@ -48,6 +48,7 @@ _ROWS: Final = (
     Condition("airway-pressure-high", "high", "a ventilator's airway pressure is above its limit"),
     Condition("airway-pressure-low", "high", "a ventilator's airway pressure is below its limit"),
     Condition("scanner-silent", "low", "a scanner has heard nothing for longer than it should"),
+    Condition("beacon-silent", "low", "a fixed beacon is no longer heard: it has failed or was taken away"),
     Condition("paper-out", "low", "a printer or recorder is out of paper"),
     Condition("link-fault", "low", "a device behind the device does not answer"),
 )

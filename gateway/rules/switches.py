@@ -24,6 +24,13 @@ UNNAMED: Final = "device-fault"  # the row of a condition that this program has 
 LONGEST_PART: Final = 64
 CODES: Final = frozenset({LEAD_OFF, *CONDITIONS})
 _LEADS: Final = {"lead-off": True, "lead-on": False}
+# Events that tell of one part of what is behind a device: (code, on, the detail that names the part)
+PARTS: Final = {
+    "sensor-off": ("sensor-off", True, "sensor"),
+    "sensor-on": ("sensor-off", False, "sensor"),
+    "beacon-silent": ("beacon-silent", True, "id"),
+    "beacon-seen-again": ("beacon-silent", False, "id"),
+}
 
 
 class BadCondition(ValueError):
@@ -49,6 +56,9 @@ def read_report(name: str, details: dict[str, Any]) -> Report | None:
     """
     if name in _LEADS:
         return Report(LEAD_OFF, "", _LEADS[name])
+    if name in PARTS:
+        code, on, key = PARTS[name]
+        return Report(code, str(details.get(key, ""))[:LONGEST_PART], on)
     if name == SILENT:
         return _read_silence(details)
     if name != EVENT:

@@ -44,6 +44,23 @@ def test_each_part_is_an_alert_of_its_own() -> None:
     assert cleared.subject == second.subject
 
 
+@pytest.mark.parametrize(
+    ("name", "end", "details", "row", "part"),
+    [
+        ("sensor-off", "sensor-on", {"sensor": "spo2"}, "sensor-off", "spo2"),
+        ("beacon-silent", "beacon-seen-again", {"id": "b:1:7", "kind": "ibeacon"}, "beacon-silent", "b:1:7"),
+    ],
+)
+def test_what_is_behind_a_device_is_a_part_of_it(
+    name: str, end: str, details: dict[str, Any], row: str, part: str
+) -> None:
+    rules = Rules(Thresholds())
+    found = []
+    for second, event in enumerate((name, end)):
+        found += rules.report("u", "d", event, details, NOW + second * SECOND, simulated=False, mutes=lambda _: False)
+    assert edges(found) == [(row, f"device/u/d/{part}", Edge.RAISE), (row, f"device/u/d/{part}", Edge.CLEAR)]
+
+
 def test_what_is_older_than_the_last_word_changes_nothing_also_over_a_restart() -> None:
     rules = Rules(Thresholds())
     say(rules, "battery-low", "on", 5)

@@ -27,6 +27,7 @@ export const CONDITION_WORDS = {
   "rule.disconnected-circuit": ["呼吸回路脱开", "Breathing circuit open"],
   "rule.airway-pressure-high": ["气道压力过高", "Airway pressure high"],
   "rule.airway-pressure-low": ["气道压力过低", "Airway pressure low"],
+  "rule.beacon-silent": ["信标无信号", "Beacon silent"],
   "rule.scanner-silent": ["扫描器无信号", "Scanner hears nothing"],
   "rule.paper-out": ["打印纸用尽", "Out of paper"],
   "rule.link-fault": ["设备无数据或无应答", "The device is silent or does not answer"],
