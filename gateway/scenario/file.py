@@ -15,8 +15,9 @@ from gateway.contract.condition import CONDITIONS
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import ECG_LEADS_12, QUANTITIES, SECOND
 from gateway.contract.topic import ID_PATTERN
+from gateway.rules.catalogue import CATALOGUE
 from gateway.scenario.place import line_of
-from gateway.scenario.truth import AGENT, ConditionSight, ReadingSight, StSight, Table, Truth, fault
+from gateway.scenario.truth import AGENT, AlertSight, ConditionSight, ReadingSight, StSight, Table, Truth, fault
 
 T = TypeVar("T")
 
@@ -168,6 +169,8 @@ def _checked(truth: Truth, units: list[UnitPlan], head: _Head) -> Truth:
             raise ValueError(f"{lead!r} is no lead, expected one of {list(ECG_LEADS_12)} - at `$.st.lead`")
         case ConditionSight(code=code) if code not in CONDITIONS:
             raise ValueError(f"{code!r} is no condition, see gateway/contract/condition.py - at `$.condition.code`")
+        case AlertSight(rule=rule) if rule not in CATALOGUE:
+            raise ValueError(f"{rule!r} is no alert, see gateway/rules/catalogue.py - at `$.alert.rule`")
     if truth.sight is not None and truth.sight.device not in {"", AGENT, *unit.devices}:
         raise ValueError(f"no device {truth.sight.device!r}, expected one of {unit.devices} or {AGENT}")
     return msgspec.structs.replace(truth, unit=unit.name)

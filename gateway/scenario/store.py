@@ -15,6 +15,7 @@ from gateway.scenario.st_level import WINDOW, st_level
 from gateway.scenario.truth import ReadingSight, Seen, StSight, Truth
 
 TIMEOUT: Final = 10.0  # s
+PAGE: Final = 200
 RHYTHM: Final = "II"  # the lead in which beats are found
 LONGEST_SERIES: Final = 3 * 3600 * SECOND  # us of single values the API gives at once
 
@@ -49,6 +50,17 @@ class Store:
         found: list[dict[str, Any]] = self.get(f"units/{unit}/events", **{"from": start, "to": end})["items"]
         return found
 
+    def alerts(self, unit: str) -> list[dict[str, Any]]:
+        """Every alert of the unit, ended or not, newest first."""
+        found: list[dict[str, Any]] = []
+        cursor: dict[str, str] = {}
+        while True:
+            page = self.get("alerts", unit=unit, state="all", limit=PAGE, **cursor)
+            found += page["items"]
+            if page["next"] is None:
+                return found
+            cursor = {"cursor": page["next"]}
+
     def seen(self, truths: list[Truth], start: Instant, end: Instant) -> Iterator[Seen]:
         """Everything of this span that the labels might speak of; times in seconds from ``start``."""
         for unit in sorted({truth.unit for truth in truths}):
@@ -61,6 +73,8 @@ class Store:
                     received=(event["received_at"] - start) / SECOND,
                     details=event["details"],
                 )
+            for alert in self.alerts(unit):
+                yield from _moves(alert, start)
         for unit, quantity, device in sorted({key for truth in truths if (key := _series(truth)) is not None}):
             for point in self._points(unit, quantity, device, start, end):
                 at, received = ((point[name] - start) / SECOND for name in ("at", "received_at"))
@@ -97,6 +111,17 @@ class Store:
         for first in range(start, end, LONGEST_SERIES):
             span = {"from": first, "to": min(end, first + LONGEST_SERIES)}
             yield from self.get(f"units/{unit}/series", quantity=quantity, **span, **only)["points"]
+
+
+def _moves(alert: dict[str, Any], start: Instant) -> Iterator[Seen]:
+    """That an alert was raised, and that it ended."""
+    for state, column in (("raised", "raised_at"), ("resolved", "resolved_at")):
+        if (at := alert[column]) is not None:
+            when = (at - start) / SECOND
+            yield Seen(
+                unit=alert["unit"], device=alert["device"] or "", name=alert["rule"], at=when, received=when,
+                details={"priority": alert["priority"], "state": state}, is_alert=True,
+            )  # fmt: skip
 
 
 def _series(truth: Truth) -> tuple[str, str, str] | None:

@@ -15,6 +15,7 @@ import msgspec
 from gateway.contract.condition import EVENT as CONDITION_EVENT
 
 AGENT: Final = "agent"  # the device under which an agent reports events of its own
+SIGHTS: Final = ("reading", "st", "event", "condition", "alert")
 
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
@@ -63,11 +64,20 @@ class ConditionSight(Table, frozen=True, kw_only=True):
     state: Literal["on", "off"] = "on"
 
 
-Sight = ReadingSight | StSight | EventSight | ConditionSight
+class AlertSight(Table, frozen=True, kw_only=True):
+    """An alert (gateway.rules.catalogue) that was raised, or with ``state = "resolved"`` ended."""
+
+    rule: str
+    device: str = ""
+    priority: Literal["low", "medium", "high"] | None = None  # None = any
+    state: Literal["raised", "resolved"] = "raised"
+
+
+Sight = ReadingSight | StSight | EventSight | ConditionSight | AlertSight
 
 
 class Truth(Table, frozen=True, kw_only=True):
-    """One label. Exactly one of ``reading``, ``st``, ``event``, ``condition`` and ``nothing_else`` is set."""
+    """One label. Exactly one of the sights and ``nothing_else`` is set."""
 
     label: str
     unit: str = ""  # "" = the scenario's only one
@@ -80,21 +90,23 @@ class Truth(Table, frozen=True, kw_only=True):
     st: StSight | None = None
     event: EventSight | None = None
     condition: ConditionSight | None = None
-    nothing_else: Literal["event", "condition"] | None = None
+    alert: AlertSight | None = None
+    nothing_else: Literal["event", "condition", "alert"] | None = None  # of alerts: none above low
 
     @property
     def sight(self) -> Sight | None:
         """What is to be seen, or never to be seen."""
-        return self.reading or self.st or self.event or self.condition
+        return self.reading or self.st or self.event or self.condition or self.alert
 
 
 def fault(truth: Truth, duration: float) -> str | None:
     """What is wrong with a label whose every single field is right; None = nothing."""
-    given = [truth.reading, truth.st, truth.event, truth.condition, truth.nothing_else]
+    given = [truth.sight, truth.nothing_else]
+    sights = [truth.reading, truth.st, truth.event, truth.condition, truth.alert]
     sight = truth.sight
     end = duration if truth.until is None else truth.until
     problems = (
-        (sum(one is not None for one in given) != 1, "expected one of reading, st, event, condition, nothing_else"),
+        (_count(given) != 1 or _count(sights) > 1, f"expected one of {', '.join(SIGHTS)}, nothing_else"),
         (truth.at >= duration, f"`at` lies at or after the scenario's end, {duration:g} s"),
         (not truth.at < end <= duration, f"`until` lies before `at` or after the scenario's end, {duration:g} s"),
         (_is_positive(truth) and truth.within is None, "expected `within`: the seconds in which it must be seen"),
@@ -102,10 +114,17 @@ def fault(truth: Truth, duration: float) -> str | None:
         (not _is_positive(truth) and truth.within is not None, "`within` has no meaning for what must not be seen"),
         (truth.never and truth.nothing_else is not None, "`never` has no meaning with `nothing_else`"),
         (_is_lasting_event(truth), "an event does not last `until`, unless it `repeats`"),
-        (truth.repeats and not _is_repeatable(truth), "`repeats` is for an event or a condition that must be seen"),
+        (
+            truth.repeats and not _is_repeatable(truth),
+            "`repeats` is for what comes, not for a reading",
+        ),
         (isinstance(sight, ReadingSight | StSight) and sight.min is sight.max is None, "expected `min` or `max`"),
     )
     return next((text for wrong, text in problems if wrong), None)
+
+
+def _count(given: Iterable[object]) -> int:
+    return sum(one is not None for one in given)
 
 
 def _is_positive(truth: Truth) -> bool:
@@ -117,23 +136,26 @@ def _is_lasting_event(truth: Truth) -> bool:
 
 
 def _is_repeatable(truth: Truth) -> bool:
-    return isinstance(truth.sight, EventSight | ConditionSight) and not truth.never
+    return isinstance(truth.sight, EventSight | ConditionSight | AlertSight) and not truth.never
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing the gateway stored: a value of a quantity, an event, or a change of a technical condition."""
+    """One thing the gateway stored: a value, an event, a change of a technical condition or of an alert."""
 
     unit: str
     device: str
-    name: str  # quantity, event, or code of the condition
+    name: str  # quantity, event, code of the condition, or rule of the alert
     at: float  # when it happened, s
     received: float  # when the gateway had it, s
     value: float | None = None
     details: dict[str, Any] = {}
+    is_alert: bool = False  # then ``details`` has its priority and its state
 
     @property
     def kind(self) -> str:
-        """reading, event or condition."""
+        """reading, event, condition or alert."""
+        if self.is_alert:
+            return "alert"
         if self.value is not None:
             return "reading"
         return "condition" if self.name == CONDITION_EVENT else "event"
@@ -185,8 +207,8 @@ def _judge_one(truth: Truth, truths: Sequence[Truth], things: list[Seen], durati
 
 
 def _is_of(thing: Seen, kind: str) -> bool:
-    """What an agent says of its own links is no event of the world."""
-    return thing.kind == kind and thing.device != AGENT
+    """What an agent says of its own links is no event of the world, and nobody is called for a low alert."""
+    return thing.kind == kind and thing.device != AGENT and thing.details.get("priority") != "low"
 
 
 def _excused(truths: Iterable[Truth], things: Sequence[Seen]) -> set[int]:
@@ -213,7 +235,7 @@ def _last(truth: Truth) -> float:
 
 
 def _is_gone(thing: Seen) -> bool:
-    return thing.kind == "condition" and thing.details.get("state") == "off"
+    return thing.kind in {"condition", "alert"} and thing.details.get("state") in {"off", "resolved"}
 
 
 def _forbidden(truth: Truth, found: list[Seen]) -> Verdict:
@@ -242,6 +264,9 @@ def _contrary(sight: Sight, during: list[Seen], first: Seen) -> Iterator[Seen]:
         case ConditionSight():
             opposite = msgspec.structs.replace(sight, state="off" if sight.state == "on" else "on")
             yield from (one for one in during if one.at > first.at and matches(opposite, one))
+        case AlertSight():
+            opposite_alert = msgspec.structs.replace(sight, state="resolved" if sight.state == "raised" else "raised")
+            yield from (one for one in during if one.at > first.at and matches(opposite_alert, one))
 
 
 def _instead(sight: Sight, during: list[Seen]) -> str:
@@ -258,6 +283,8 @@ def _alike(sight: Sight, thing: Seen) -> bool:
             return thing.kind == "event" and thing.name == sight.name
         case ConditionSight():
             return thing.kind == "condition" and thing.details.get("code") == sight.code
+        case AlertSight():
+            return thing.kind == "alert" and thing.name == sight.rule
 
 
 def _verdict(truth: Truth, seen: str, received: float | None, passed: bool) -> Verdict:
@@ -285,6 +312,9 @@ def matches(sight: Sight, thing: Seen) -> bool:
         case ConditionSight():
             wanted = {"code": sight.code, "state": sight.state} | ({} if sight.part is None else {"part": sight.part})
             return thing.kind == "condition" and _among(wanted, thing.details)
+        case AlertSight():
+            told = {"state": sight.state} | ({} if sight.priority is None else {"priority": sight.priority})
+            return thing.kind == "alert" and thing.name == sight.rule and _among(told, thing.details)
 
 
 def _within(sight: ReadingSight | StSight, value: float) -> bool:
@@ -299,7 +329,7 @@ def describe(truth: Truth) -> str:
     """The label's demand as a sentence."""
     span = f"from {truth.at:g} s" + (f" to {truth.until:g} s" if truth.until is not None else "")
     if truth.nothing_else is not None:
-        return f"no other {truth.nothing_else} {span}"
+        return f"no other {truth.nothing_else}{' above low' * (truth.nothing_else == 'alert')} {span}"
     if truth.never:
         return f"never {_words(truth.sight)} {span}"
     lasting = f", then until {truth.until:g} s" if truth.until is not None else ""
@@ -321,3 +351,5 @@ def _thing(sight: Sight) -> str:
             return " ".join([f"event {sight.name}", *(f"{name}={value}" for name, value in sight.details.items())])
         case ConditionSight():
             return f"condition {sight.code}" + (f"/{sight.part}" if sight.part else "") + f" {sight.state}"
+        case AlertSight():
+            return f"alert {sight.rule}" + (f" ({sight.priority})" if sight.priority else "") + f" {sight.state}"

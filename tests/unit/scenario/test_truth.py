@@ -26,6 +26,11 @@ def condition(at: float, code: str, state: str = "on", device: str = "pump", **m
     return event(at, "condition", device=device, code=code, state=state, **more)
 
 
+def alert(at: float, rule: str, priority: str = "medium", state: str = "raised") -> Seen:
+    details = {"priority": priority, "state": state}
+    return Seen(unit="u", device="monitor", name=rule, at=at, received=at, details=details, is_alert=True)
+
+
 def verdict(one: Truth, *seen: Seen) -> Verdict:
     return judge([one], seen, DURATION)[0]
 
@@ -91,6 +96,32 @@ def test_a_condition_of_a_part() -> None:
     one = truth(at=0, within=10, condition={"code": "probe-fault", "part": "2"})
     assert passes(one, condition(1, "probe-fault", part="2"))
     assert not passes(one, condition(1, "probe-fault", part="1"), condition(1, "probe-fault"))
+
+
+def test_an_alert_is_raised_lasts_and_ends() -> None:
+    low = truth(alert={"rule": "spo2-low", "priority": "medium"}, at=10, within=20, until=60)
+    assert passes(low, alert(15, "spo2-low"), alert(70, "spo2-low", state="resolved"))
+    assert not passes(low, alert(15, "spo2-low"), alert(50, "spo2-low", state="resolved")), "it ended too early"
+    assert not passes(low, alert(15, "spo2-low", "high"))
+    assert not passes(low, alert(15, "heart-rate-low"))
+    assert not passes(low, event(15, "spo2-low", device="monitor")), "an event is no alert"
+    over = truth(alert={"rule": "spo2-low", "state": "resolved"}, at=60, within=20)
+    assert passes(over, alert(15, "spo2-low"), alert(70, "spo2-low", state="resolved"))
+
+
+def test_no_other_alert_above_low() -> None:
+    labels = [
+        truth(alert={"rule": "spo2-low"}, at=10, within=20),
+        truth(label="else", nothing_else="alert"),
+    ]
+
+    def else_passes(*seen: Seen) -> bool:
+        return judge(labels, seen, DURATION)[1].verdict is Outcome.PASS
+
+    expected = alert(15, "spo2-low"), alert(40, "spo2-low", state="resolved")
+    assert else_passes(*expected, alert(20, "signal-missing", "low"), condition(21, "probe-fault"))
+    assert not else_passes(*expected, alert(20, "asystole", "high"))
+    assert not else_passes(*expected, alert(50, "spo2-low")), "a second one is another"
 
 
 def test_never() -> None:
