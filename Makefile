@@ -10,7 +10,8 @@ NPM     = PATH="$(abspath $(BIN)):$$PATH" npm --prefix $(WEB) --no-audit --no-fu
 
 WEB_SOURCES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 QUICK       := $(wildcard tests/architecture tests/unit tests/devices tests/integration)
-SLOW        := $(wildcard tests/acceptance tests/browser)  # whole systems: one at a time
+SYSTEMS     := $(wildcard tests/acceptance)  # real processes, which mostly wait: several at a time
+SCREENS     := $(wildcard tests/browser)  # never in one run with asyncio tests: Playwright's loop is another
 
 .DEFAULT_GOAL := help
 .PHONY: help setup web demo check format docs test test-servers faults bench lock clean
@@ -45,7 +46,8 @@ docs: setup  ## write docs/devices.md and the generated part of docs/asyncapi.ya
 test: setup web test-servers  ## every test; ARGS="-k gap" passes options on to pytest
 	$(NPM) test
 	$(BIN)/pytest -q -n 2 --dist loadfile $(QUICK) $(ARGS)
-	$(BIN)/pytest -q $(SLOW) $(ARGS)
+	$(BIN)/pytest -q -n 3 --dist loadfile $(SYSTEMS) $(ARGS)
+	$(BIN)/pytest -q -n 2 --dist loadfile $(SCREENS) $(ARGS)
 
 test-servers:
 	@sh scripts/test_servers.sh
@@ -56,8 +58,10 @@ faults: setup web test-servers  ## the fault tests with their full counts (make 
 	  $(wildcard tests/integration tests/acceptance) $(ARGS)
 	$(BIN)/python scripts/fault_table.py var/proof docs/proof.md
 
-bench: setup test-servers  ## the figures in benchmarks/; BENCH=benchmarks/ingest.py runs one
-	@set -e; for file in $(or $(BENCH),$(wildcard benchmarks/[a-z]*.py)); do echo "== $$file"; $(BIN)/python $$file $(ARGS); done
+bench: setup test-servers  ## every figure in benchmarks/, whatever the one before said; BENCH=benchmarks/recovery.py runs one
+	@failed=; for file in $(or $(BENCH),$(wildcard benchmarks/[a-z]*.py)); do \
+	  echo "== $$file"; $(BIN)/python $$file $(ARGS) || failed="$$failed $$file"; \
+	done; test -z "$$failed" || { echo "a floor was missed, or it failed:$$failed"; exit 1; }
 
 lock: setup  ## pin the dependencies of pyproject.toml again
 	@$(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install -q uv

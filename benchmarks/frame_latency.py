@@ -144,7 +144,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="20 s each, beside 80 ambulances")
     parser.add_argument("--seconds", type=float, default=60.0, help="of each measurement")
-    parser.add_argument("--maximum", type=int, default=1000, help="ambulances this machine carries")
+    parser.add_argument("--maximum", type=int, default=400, help="ambulances this machine carries")
     arguments = parser.parse_args()
     seconds, maximum = (20.0, 100) if arguments.quick else (arguments.seconds, arguments.maximum)
     load = int(0.8 * maximum)

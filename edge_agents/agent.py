@@ -152,7 +152,10 @@ class Agent:
     def _make_feed(self, device: DeviceConfig) -> Feed:
         address = self.options.links[device.name]
         kind = None if yields_readings(address) else load_kind(device)
-        link = open_link(address, kind.PROTOCOL if kind else None, self._clock)
+        try:
+            link = open_link(address, kind.PROTOCOL if kind else None, self._clock)
+        except ConfigError as error:
+            raise ConfigError(f"device {device.name}: {error}", device.name, "address") from error
         decoder = make_decoder(kind, device) if kind else None
         return Feed(device, link, decoder, intake=self, on_event=self._own_event, clock=self._clock, rng=self._rng)
 
@@ -248,9 +251,10 @@ def make_decoder(kind: DeviceKind, device: DeviceConfig) -> Decoder:
     except TypeError as error:
         known = ", ".join(inspect.signature(make).parameters) or "none"
         given = ", ".join(device.options | device.secrets)
-        raise ConfigError(f"device {device.name}: options {given}: expected some of: {known}") from error
+        text = f"device {device.name}: options {given}: expected some of: {known}"
+        raise ConfigError(text, device.name, "options") from error
     except (ValueError, OSError) as error:
-        raise ConfigError(f"device {device.name}: {error}") from error
+        raise ConfigError(f"device {device.name}: {error}", device.name, "options") from error
 
 
 def load_kind(device: DeviceConfig) -> DeviceKind:
@@ -260,12 +264,14 @@ def load_kind(device: DeviceConfig) -> DeviceKind:
         ConfigError: there is no such module.
     """
     if not device.kind.isidentifier() or device.kind.startswith("_"):
-        raise ConfigError(f"device {device.name}: kind {device.kind!r} is not a name")
+        raise ConfigError(f"device {device.name}: kind {device.kind!r} is not a name", device.name, "kind")
     try:
         return kinds.load(device.kind)
     except ModuleNotFoundError as error:
         near = difflib.get_close_matches(device.kind, kinds.names(), n=3, cutoff=0.3)
         raise ConfigError(
             f"device {device.name}: there is no kind {device.kind!r}; expected one of `lastmile devices`"
-            + (f", perhaps {' or '.join(near)}" if near else "")
+            + (f", perhaps {' or '.join(near)}" if near else ""),
+            device.name,
+            "kind",
         ) from error

@@ -14,7 +14,15 @@ MEBIBYTE: Final = 1024 * 1024
 
 
 class ConfigError(ValueError):
-    """The profile or an option cannot be used; the text says which and why."""
+    """The profile or an option cannot be used; the text says which and why.
+
+    ``device`` and ``part`` (kind, options, address), if given, say which row of the profile it is about.
+    """
+
+    def __init__(self, text: str, device: str = "", part: str = "") -> None:
+        super().__init__(text)
+        self.device = device
+        self.part = part
 
 
 class DeviceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -55,6 +55,11 @@ def parse(text: str, type_: type[T], name: str) -> T:
         raise TomlError(f"{name}:{_line(text, str(error))}: {_readable(str(error))}") from error
 
 
+def place(path: Path, *steps: str) -> str:
+    """``FILE:LINE`` of a key in a file that has been read; of a table of an array its number counts as a step."""
+    return f"{path}:{_line_of(path.read_text(encoding='utf-8'), list(steps))}"
+
+
 def _readable(message: str) -> str:
     return message.replace("`$.", "`").replace(" - at `$`", "")
 
@@ -65,6 +70,10 @@ def _line(text: str, message: str) -> int:
     steps = [name or index for name, index in _STEP.findall(found["path"])] if found else []
     if unknown := _UNKNOWN.search(message):
         steps.append(unknown[1])
+    return _line_of(text, steps)
+
+
+def _line_of(text: str, steps: list[str]) -> int:
     lines = text.splitlines()
     table, rest = _table(lines, steps)
     key = rest[0] if rest else ""

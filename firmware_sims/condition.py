@@ -10,6 +10,7 @@ class Rhythm(StrEnum):
 
     SINUS = "sinus"
     ATRIAL_FIBRILLATION = "atrial-fibrillation"
+    VENTRICULAR_TACHYCARDIA = "ventricular-tachycardia"  # at ``heart_rate``
     ASYSTOLE = "asystole"
     VENTRICULAR_FIBRILLATION = "ventricular-fibrillation"
 
@@ -24,7 +25,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     heart_rate: float = 75.0  # /min, mean; measured one varies with breathing
     sinus_arrhythmia: float = 0.04  # share of the RR interval that breathing moves
     ectopic_share: float = 0.0  # probability that the next beat is a premature ventricular one
-    st_inferior: float = 0.0  # mV above the baseline at J + 60 ms in II, III, aVF
+    st_inferior: float = 0.0  # mV above the baseline from the J point on in II, III, aVF
     st_lateral: float = 0.0  # in I, aVL, V5, V6
     st_anterior: float = 0.0  # in V1 to V4
     resp_rate: float = 15.0  # /min

@@ -22,6 +22,7 @@ STEP_MV: Final = 0.0025  # one unit of the integers
 LOOKAHEAD: Final = 0.45  # s before its R wave in which a beat already shows
 _MEMORY: Final = 0.9  # s after its R wave in which a beat still shows
 J_POINT: Final = 0.05  # s after the R wave
+_ST_RISE: Final = 0.035  # s: the end of QRS, over which the ST level comes up so that it is there at the J point
 
 Floats = NDArray[np.float64]
 
@@ -141,12 +142,12 @@ def _st_levels(condition: Condition) -> Floats:
 
 
 def _plateaus(t: Floats, beats: Sequence[Beat]) -> Floats:
-    """1 from 30 ms after each J point to the peak of T, then falling to 0 at the end of T: (n,)."""
+    """1 from each J point to the peak of T, then falling to 0 at the end of T: (n,)."""
     total = np.zeros_like(t)
     for beat in beats:
         stretch = _stretch(beat)
         since = t - beat.at
-        rise = _smooth((since - J_POINT + 0.005) / 0.035)
+        rise = _smooth((since - J_POINT) / _ST_RISE + 1.0)
         fall = _smooth((since - _T_PEAK * stretch) / ((_T_END - _T_PEAK) * stretch))
         total += rise * (1.0 - fall)
     return total

@@ -52,21 +52,26 @@ class Heart:
                 self._beat(condition)
 
     def _beat(self, condition: Condition) -> None:
-        normal = self._interval(condition)
-        ectopic = not self._pause_due and self._random.random() < condition.ectopic_share
-        rr = normal * (_PREMATURE if ectopic else _COMPENSATED if self._pause_due else 1.0)
+        rr = self._interval(condition)
+        if condition.rhythm is Rhythm.VENTRICULAR_TACHYCARDIA:
+            ectopic = True
+        else:
+            ectopic = not self._pause_due and self._random.random() < condition.ectopic_share
+            rr *= _PREMATURE if ectopic else _COMPENSATED if self._pause_due else 1.0
         # after asystole or fibrillation the beat follows the end of that rhythm, not the last beat
         at = self._idle + rr
         sinus = condition.rhythm is Rhythm.SINUS and not ectopic
         filling = min(1.2, max(0.2, (at - self._last) / 0.75) ** 0.5)
         self.beats.append(Beat(at, at - self._last, ectopic, sinus, 0.35 if ectopic else filling))
         self._last = self._idle = at
-        self._pause_due = ectopic
+        self._pause_due = ectopic and condition.rhythm is not Rhythm.VENTRICULAR_TACHYCARDIA
 
     def _interval(self, condition: Condition) -> float:
         mean = 60.0 / condition.heart_rate
         if condition.rhythm is Rhythm.ATRIAL_FIBRILLATION:
             return mean * min(2.0, max(0.5, self._random.lognormvariate(-0.02, 0.2)))
+        if condition.rhythm is Rhythm.VENTRICULAR_TACHYCARDIA:
+            return mean * (1 + 0.01 * self._random.gauss(0, 1))
         breath = math.sin(math.tau * self._idle * condition.resp_rate / 60.0)
         mayer = math.sin(math.tau * 0.1 * self._idle + self._mayer_phase)
         return mean * (1 + condition.sinus_arrhythmia * (breath + 0.4 * mayer) + 0.006 * self._random.gauss(0, 1))

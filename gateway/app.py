@@ -22,7 +22,6 @@ import nats
 import structlog
 from nats.aio.client import Client
 from prometheus_client import CollectorRegistry
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from gateway.acks import AckDesk
 from gateway.adapters import (
@@ -34,36 +33,45 @@ from gateway.adapters import (
     commands,
     evidence,
     history,
+    limits,
+    notifications,
     people,
     registry,
+    rosters,
+    silences,
     subjects,
 )
 from gateway.adapters.auth_callout import AuthCallout
 from gateway.adapters.broker import load_secrets, read_ports
-from gateway.adapters.commit import commit
 from gateway.adapters.gateway_file import announce, last_port
 from gateway.adapters.jetstream import BrokerAddress, Inbox, StreamLimits
+from gateway.adapters.judgements import Judgements
 from gateway.adapters.load import load
 from gateway.adapters.metrics import Metrics
 from gateway.adapters.migrate import migrate
+from gateway.adapters.notify.channels import build_notifier
+from gateway.adapters.rules_file import load_ruleset, note_version
 from gateway.adapters.sql import DATABASE_NAME, Database, connect
 from gateway.admit import Admission
 from gateway.alerts.alert import Alert
-from gateway.alerts.book import AlertBook
+from gateway.alerts.ladder import hours_of
+from gateway.alerts.pending import pending
 from gateway.api.live import LiveHub
 from gateway.api.ports import DemoLogin, Snapshot
 from gateway.api.services import Services
-from gateway.changes import Changes
 from gateway.commands.desk import CommandDesk
+from gateway.committer import Committer
 from gateway.config import Settings
 from gateway.contract.quantity import MINUTE
 from gateway.contract.topic import UnitAddress
-from gateway.derive.derivation import Derivation
-from gateway.derive.heart_rate import load_detector
+from gateway.derive.derivation import Derivation, load_analyser
+from gateway.derive.switch import switched_off
 from gateway.front_desk import FrontDesk
 from gateway.housekeeping import housekeeping
-from gateway.pipeline import Conflict, Pipeline
+from gateway.pipeline import Pipeline
+from gateway.progress import Progress
 from gateway.registry_watch import RegistryWatch
+from gateway.rules.patient import NOBODY
 from gateway.stages import Stages
 from gateway.unpack import Unpacker
 
@@ -77,7 +85,6 @@ log = structlog.get_logger("gateway")
 
 GIVE_WAY_SECONDS = 2.0
 SWITCH_SECONDS = 0.001  # how long the compactor's thread may keep the event loop waiting (Python's default: 0.005)
-RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 STATIC_DIR = Path(__file__).parent / "api" / "static"
 
 
@@ -93,26 +100,37 @@ class Gateway:
         self.reader = connect(data / DATABASE_NAME, readonly=True)
         self.started_at = clock.now()
         self.troubles: dict[str, str] = {"start": "starting"}  # why not ready
-        self.committed_at = 0
-        self.caught_up = True
         self.database = Database(connect(data / DATABASE_NAME))
         migrate(self.database.engine)
         idle = round(settings.sessions.idle_minutes * MINUTE)
-        self.restored = self.database.submit(lambda c: load(c, self.started_at, idle)).result()
+        self.ruleset = load_ruleset(data)
+        self.database.submit(lambda c: note_version(c, self.ruleset, self.started_at)).result()
+        self.restored = self.database.submit(lambda c: load(c, self.started_at, idle, self.ruleset)).result()
+        position = self.restored.position
+        self.progress = Progress(position.logged_at if position else self.started_at)
         self.registry_metrics = CollectorRegistry()
         self.metrics = Metrics(self.registry_metrics)
+        self.registry_metrics.register(Judgements(self.reader))
+        self.metrics.lag.set_function(lambda: clock.machine_seconds(self.lag()))  # at each scrape
         limits = StreamLimits(settings.broker.log_hours, settings.broker.log_bytes)
         self.inbox = Inbox(lambda: _broker_address(data), limits, clock.now)
         self.front_desk = FrontDesk(self.database, self.inbox.wake)
-        self.book = AlertBook(self.restored.open_alerts)
+        self.book = self.restored.lifecycle.book
+        self.restored.lifecycle.hours = hours_of(settings.service_hours)
         self.hub = LiveHub(
             clock=clock.now, snapshot=self.snapshot, site_of=self._site_of, metrics=self.registry_metrics
         )
+        self.notifier = build_notifier(data, self.database, self.hub, self.registry_metrics)
+        wake = self.notifier.wake
+        self.committer = Committer(self.database, self.troubles, self.metrics.commit_failures, wake)
         self.ingesting = asyncio.Event()  # the first batch is through
-        self.derivation = Derivation(self.restored.ledger)
+        off = switched_off(settings.derive.off)
+        self.derivation = Derivation(
+            self.restored.ledger, self.restored.fleet, self.restored.rules.switches.rhythms, off
+        )
         self.derivation.ready = False
         self.stages = self._build_stages()
-        self.pipeline = Pipeline(Unpacker(), self.stages, self._commit, self._send)
+        self.pipeline = Pipeline(Unpacker(), self.stages, self.committer.commit, self._send)
         secrets = load_secrets(data)
         self.callout = AuthCallout(secrets.account_seed, {}, clock.wall, self.metrics.refused_connections.inc)
         self.registry_watch = RegistryWatch(
@@ -136,6 +154,7 @@ class Gateway:
             rules=restored.rules,
             silence=restored.silence,
             book=self.book,
+            lifecycle=restored.lifecycle,
             standing=restored.standing,
             commands=CommandDesk(restored.commands, address, clock.now),
             fleet=fleet,
@@ -150,13 +169,18 @@ class Gateway:
         units = [self.stages.describe(unit) for unit in sorted(self.restored.fleet.states)]
         return Snapshot(units, [_alert_body(alert) for alert in self.book.open])
 
+    def _pending(self) -> list[dict[str, Any]]:
+        """What is beyond a limit, and not yet for long enough."""
+        found = pending(self.restored.rules.thresholds.holds, clock.now())
+        return [_alert_body(alert) | {"site": self._site_of(alert.unit)} for alert in found]
+
     def readiness(self) -> list[str]:
         """Why the gateway is not ready; empty when it is."""
         return [f"{part}: {why}" for part, why in self.troubles.items()]
 
     def lag(self) -> int:
-        """How far the newest committed message lies behind now, us; 0 when caught up."""
-        return 0 if self.caught_up else max(0, clock.now() - self.committed_at)
+        """How far the database lies behind the log, us; 0 when caught up."""
+        return self.progress.lag(clock.now())
 
     def _site_of(self, unit: str) -> str | None:
         entry = self.restored.fleet.units.get(unit)
@@ -174,12 +198,11 @@ class Gateway:
         self.troubles.pop("start", None)
         while not self.stop.is_set():
             batch = await self.inbox.batch()
-            self.caught_up = batch.caught_up
+            self.progress.begin(clock.now())
             self._note("broker", batch.trouble)
             changes = await self.pipeline.step(batch, self.front_desk.take())
-            if batch.position is not None:
-                self.committed_at = batch.position.logged_at
-            self.metrics.observe_batch(changes, len(batch.messages), self._commit_seconds, clock.now())
+            self.progress.done(batch)
+            self.metrics.observe_batch(changes, len(batch.messages), self.committer.seconds, clock.now())
             self.ingesting.set()
 
     def _note(self, part: str, trouble: str | None) -> None:
@@ -189,31 +212,6 @@ class Gateway:
         else:
             self.troubles[part] = trouble
 
-    _commit_seconds = 0.0
-
-    async def _commit(self, changes: Changes) -> list[Conflict]:
-        """Commits, again and again until it succeeds: nothing goes on before the disk has it."""
-        if changes.empty and changes.position is None:
-            return []
-        began = clock.now()
-        for attempt in range(1_000_000):
-            try:
-                conflicts = await asyncio.wrap_future(
-                    self.database.submit(lambda connection: commit(connection, changes))
-                )
-            except IntegrityError:
-                raise  # memory and disk disagree: only a restart from the disk puts that right
-            except SQLAlchemyError as error:
-                self.troubles["database"] = str(error).splitlines()[0]
-                self.metrics.commit_failures.inc()
-                log.warning("commit failed, trying again", error=self.troubles["database"], attempt=attempt)
-                await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
-            else:
-                self.troubles.pop("database", None)
-                self._commit_seconds = clock.machine_seconds(clock.now() - began)
-                return conflicts
-        raise RuntimeError("the database has refused a commit a million times")
-
     async def _send(self, subject: str, payload: bytes) -> None:
         """Acks and commands: QoS 0, because both are sent again."""
         try:
@@ -221,10 +219,10 @@ class Gateway:
         except (nats.errors.Error, OSError) as error:
             log.warning("not sent; it will be sent again", subject=subject, error=repr(error))
 
-    async def load_detector(self) -> None:
+    async def load_analyser_aside(self) -> None:
         """Heart rates begin when the detector has been loaded; until then frames are stored and kept for its window."""
         await self._give_way()
-        await asyncio.to_thread(load_detector)
+        await asyncio.to_thread(load_analyser)
         self.derivation.ready = True
 
     async def _give_way(self) -> None:
@@ -268,11 +266,18 @@ class Gateway:
             evidence=evidence,
             history=history,
             alerts=self.front_desk,
+            silences=self.front_desk,
+            silence_reads=silences,
+            rosters=rosters,
+            notifications=notifications,
             commands=self.front_desk,
             command_reads=commands,
             windows=self.front_desk,
             care=care,
             subjects=subjects,
+            limits=limits,
+            ruleset=self.ruleset,
+            patient_of=lambda unit: self.restored.rules.thresholds.patients.get(unit, NOBODY),
             metrics=self.registry_metrics,
             readiness=self.readiness,
             clock=clock.now,
@@ -280,7 +285,13 @@ class Gateway:
             static_dir=STATIC_DIR,
             demo=login,
             lag=self.lag,
+            canary_at=lambda: self.stages.canary_at or None,
             on_association=self._follow_association,
+            notifier_at=lambda: self.notifier.beat_at,
+            on_retry=self.notifier.wake,
+            on_roster=self.registry_watch.changed.set,
+            pending=self._pending,
+            service_hours=lambda: self.restored.lifecycle.hours,
         )
         http = self.settings.http
         self.server = build_server(create_app(services), http.host, http.port or last_port(self.data))
@@ -321,7 +332,8 @@ class Gateway:
     async def _run_tasks(self, tasks: asyncio.TaskGroup) -> None:
         tasks.create_task(self.serve_api(), name="api")
         ingest = tasks.create_task(self.ingest(), name="ingest")
-        tasks.create_task(self.load_detector(), name="detector")
+        tasks.create_task(self.load_analyser_aside(), name="detector")
+        tasks.create_task(self.notifier.run(self.stop), name="notifier")
         path, keep = self.data / DATABASE_NAME, self.settings.retention
         for job in housekeeping(self.reader, self.database, path, keep, self.stop_threads, self.troubles):
             tasks.create_task(asyncio.to_thread(job))
@@ -331,6 +343,7 @@ class Gateway:
         self.hub.close()
         if self.server is not None:
             self.server.should_exit = True
+        self.notifier.wake()
         self.inbox.wake()
         registry_watch.cancel()
         if self.troubles.get("start") or self.troubles.get("database"):

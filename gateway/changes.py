@@ -4,6 +4,8 @@ import msgspec
 
 from gateway.admit import Admitted, Duplicate, Greeting
 from gateway.alerts.book import Transition
+from gateway.alerts.notice import Notice
+from gateway.alerts.silence import Silence
 from gateway.care.sessions import SessionWork
 from gateway.care.window import WindowChange
 from gateway.commands.command import CommandChange
@@ -71,11 +73,13 @@ class Changes(msgspec.Struct):
     commands: list[CommandChange] = []
     windows: list[WindowChange] = []
     sessions: SessionWork | None = None
+    silences: list[Silence] = []
+    notices: list[Notice] = []
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to write but, perhaps, a newer position."""
         return not any(
             (self.records, self.duplicates, self.rejections, self.greetings, self.lanes, self.latest,
-             self.transitions, self.holds, self.commands, self.windows, self.sessions)
+             self.transitions, self.holds, self.commands, self.windows, self.sessions, self.silences, self.notices)
         )  # fmt: skip

@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "broker": ("gateway.operate", "broker"),
     "gateway": ("gateway.operate", "gateway"),
     "bridge": ("gateway.bridge.command", "bridge"),
+    "watch": ("gateway.watch.command", "watch"),
     "unit": ("gateway.operate", "units"),
     "fleet": ("gateway.cli", "fleet"),
     "audit": ("gateway.cli", "audit"),
@@ -24,6 +25,7 @@ COMMANDS: Final = {
     "devices": ("gateway.cli", "devices"),
     "replay": ("gateway.demo", "run_replay"),
     "scenario": ("gateway.scenario.command", "app"),
+    "evaluate": ("gateway.evaluate.command", "evaluate"),
     "simulate": ("firmware_sims.cli", "run_simulate"),
     "fault-proxy": ("firmware_sims.cli", "run_fault_proxy"),
 }

@@ -8,22 +8,26 @@ from gateway.changes import Batch
 from gateway.contract import condition
 from gateway.contract.envelope import Instant, LinkMode, Presence
 from gateway.contract.observation import Event, Observation
-from gateway.contract.quantity import SECOND
+from gateway.contract.quantity import CANARY, SECOND
+from gateway.contract.topic import UnitKind
 from gateway.contract.waveform import WaveFrame
-from gateway.derive.silence import SilenceWatch, wave_channel
+from gateway.derive.silence import FOREVER, SilenceWatch, wave_channel
 from gateway.fleet import GATEWAY_DEVICE, Fleet, Latest
 from gateway.intake import Intake
 from gateway.ports import RecordFlag
 from gateway.refusals import INTERNAL_ERROR
 from gateway.rules.catalogue import THRESHOLDS
 from gateway.rules.engine import Rules
-from gateway.rules.switches import PARTS, SILENT, BadCondition
+from gateway.rules.hold import Edge
+from gateway.rules.places import Place
+from gateway.rules.switches import PARTS, SILENT, BadCondition, event_validity
 from gateway.rules.threshold import Finding
 from gateway.standing import Standing
 
 # Events that tell of something that may still last
 LASTING: Final = frozenset({condition.EVENT, SILENT, *PARTS})
 BROKER_PATIENCE: Final = 5 * SECOND
+CANARY_LATE: Final = 25 * SECOND
 
 
 class Evaluation:
@@ -34,6 +38,8 @@ class Evaluation:
         self.silence = silence
         self.standing = standing
         self.fleet = fleet
+        self.canary_at: Instant = 0  # when the newest canary that came through set out; 0 = there has been none
+        self._canary_seen: Instant = 0  # when it came, on our own clock
         self._last_check: Instant = 0
         self._trouble_since: Instant | None = None
 
@@ -62,8 +68,9 @@ class Evaluation:
         findings.append(self._judge_broker(batch))
         if batch.caught_up and abs(now - self._last_check) >= SECOND:  # abs: also after the wall clock was set back
             self._last_check = now
-            findings += self._check_silence(now) + self.standing.check(self.fleet, now)
-        return findings
+            findings += self._check_silence(now) + self.standing.check(self.fleet, now) + self.rules.check(now)
+            findings += self._check_canary(now)
+        return [one for one in findings if one.row.enabled or one.edge is Edge.CLEAR]
 
     def _judge_broker(self, batch: Batch) -> Finding:
         """A broker that is started again within seconds is no alert."""
@@ -85,6 +92,8 @@ class Evaluation:
         device, derived = body.device, body.device == GATEWAY_DEVICE
         at, received_at = record.event_at, record.received_at
         self.fleet.observe_all(unit, device, body.values, event_at=at, received_at=received_at, derived=derived)
+        if CANARY in body.values and record.route.address.kind is UnitKind.WATCH:
+            self.canary_at, self._canary_seen = max(at, self.canary_at), received_at
         for name, value in body.values.items():
             if value is not None and name in THRESHOLDS:
                 findings += self.rules.value(
@@ -97,12 +106,14 @@ class Evaluation:
 
         What counts is what stands about the device now, not then: whatever began in a window that is over still lasts.
         """
-        if event.test or (record.flags & RecordFlag.HISTORICAL and event.name not in LASTING):
+        judged_there = event.name in LASTING or event_validity(event.name) is not None
+        if event.test or (record.flags & RecordFlag.HISTORICAL and not judged_there):
             return []
         unit = record.route.address.unit
         return self.rules.report(
             unit, event.device, event.name, event.details, record.event_at,
             simulated=self._simulated(unit), mutes=lambda device: self.standing.mutes(unit, device),
+            age=record.received_at - record.event_at,
         )  # fmt: skip
 
     def _hear(self, record: Admitted) -> None:
@@ -130,17 +141,40 @@ class Evaluation:
         why = f"{hello.shed} records declared shed"
         return [self._technical("shedding", unit, greeting.received_at, why, raised=more)]
 
+    def _check_canary(self, now: Instant) -> list[Finding]:
+        """Where a watcher has ever run, its silence means that nobody would tell if this gateway stopped."""
+        if not self._canary_seen:
+            watched = any(entry.address.kind is UnitKind.WATCH for entry in self.fleet.units.values())
+            self._canary_seen = now if watched else 0
+            return []
+        late = now - self._canary_seen
+        return [self._technical("canary-late", "", now, f"no canary for {late // SECOND} s", raised=late > CANARY_LATE)]
+
     def _check_silence(self, now: Instant) -> list[Finding]:
         findings = []
         weak = {unit for unit, state in self.fleet.states.items() if state.link_mode is LinkMode.WEAK}
-        for change in self.silence.check(now, weak, self.standing.service.resting):
+        for change in self.silence.check(now, weak, self.standing.service.resting, self._allowed_silence(now)):
             simulated = self._simulated(change.unit)
+            task = self._place(change.unit).task if change.device is None and change.silent else ""
             findings.append(
                 self.rules.silence(
-                    change.unit, change.device, change.channel, change.silent, now, change.since, simulated
+                    change.unit, change.device, change.channel, change.silent, now, change.since, simulated, task
                 )
             )
         return findings
+
+    def _allowed_silence(self, now: Instant) -> dict[str, int]:
+        """How long each unit may say nothing; a place that is closed now may do so for ever."""
+        rules = self.rules.thresholds.ruleset
+        allowed = {}
+        for unit, entry in self.fleet.units.items():
+            place = rules.places[entry.address.kind]
+            open_now = place.hours is None or place.hours.open(now, rules.utc_offset)
+            allowed[unit] = place.silence if open_now else FOREVER
+        return allowed
+
+    def _place(self, unit: str) -> Place:
+        return self.rules.thresholds.ruleset.places[self.fleet.units[unit].address.kind]
 
     def _technical(self, code: str, unit: str, now: Instant, why: str, raised: bool = True) -> Finding:
         return self.rules.technical(code, unit, raised, now, bool(unit) and self._simulated(unit), why)

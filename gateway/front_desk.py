@@ -10,16 +10,25 @@ from sqlalchemy import select
 from gateway.adapters import tables
 from gateway.adapters.sql import Database
 from gateway.alerts.alert import IllegalMove, UnknownAlert
+from gateway.alerts.silence import Silence
 from gateway.api.ports import AlertNotFound, IllegalTransition
 from gateway.care.window import ServiceWindow
 from gateway.commands.command import RemoteCommand
-from gateway.moves import Acknowledgement, CommandRequest, PersonsMove, WindowEnd, WindowStart
+from gateway.moves import (
+    Acknowledgement,
+    CommandRequest,
+    PersonsMove,
+    SilenceEnd,
+    SilenceStart,
+    WindowEnd,
+    WindowStart,
+)
 
 T = TypeVar("T")
 
 
 class FrontDesk:
-    """Implements `gateway.api.ports.Alerts` and `Commands`, and `gateway.api.care_ports.Windows`; on the event loop."""
+    """Implements the ports `Alerts`, `Commands`, `Windows` and `Silences` of the API; on the event loop."""
 
     def __init__(self, database: Database, wake: Callable[[], None]) -> None:
         """``wake`` makes the path take its next batch at once: a person waits."""
@@ -38,11 +47,21 @@ class FrontDesk:
         try:
             alert = await self._hand_in(Acknowledgement(alert_id, actor, future))
         except IllegalMove as refusal:
-            raise IllegalTransition(refusal.state) from refusal
+            raise IllegalTransition(refusal.state, refusal.owner) from refusal
         except UnknownAlert as refusal:
             raise await self._ended(alert_id) from refusal
         body: dict[str, Any] = msgspec.to_builtins(alert)
         return body
+
+    async def silence(self, wanted: Silence) -> Silence:
+        """The silence, committed and audited; what it covers is marked."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        return await self._hand_in(SilenceStart(wanted, future))
+
+    async def unsilence(self, silence_id: str, actor: str) -> Silence:
+        """The silence, ended."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        return await self._hand_in(SilenceEnd(silence_id, actor, future))
 
     async def request(self, wanted: RemoteCommand) -> RemoteCommand:
         """The command, committed; it is sent and answered later."""
@@ -66,6 +85,6 @@ class FrontDesk:
 
     async def _ended(self, alert_id: str) -> Exception:
         """An alert that is not open: resolved (409) or never heard of (404)."""
-        state = select(tables.alert.c.state).where(tables.alert.c.id == alert_id)
-        found = await asyncio.wrap_future(self._database.submit(lambda connection: connection.execute(state).scalar()))
-        return IllegalTransition(str(found)) if found else AlertNotFound(alert_id)
+        query = select(tables.alert.c.state, tables.alert.c.acknowledged_by).where(tables.alert.c.id == alert_id)
+        found = await asyncio.wrap_future(self._database.submit(lambda connection: connection.execute(query).first()))
+        return IllegalTransition(found.state, found.acknowledged_by) if found else AlertNotFound(alert_id)

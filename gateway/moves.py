@@ -4,6 +4,7 @@ from asyncio import Future
 from typing import Generic, TypeVar
 
 from gateway.alerts.alert import Alert
+from gateway.alerts.silence import Silence
 from gateway.care.window import ServiceWindow
 from gateway.commands.command import RemoteCommand
 
@@ -34,6 +35,23 @@ class Acknowledgement(PersonsMove[Alert]):
     def __init__(self, alert_id: str, actor: str, future: "Future[Alert]") -> None:
         super().__init__(future)
         self.alert_id = alert_id
+        self.actor = actor
+
+
+class SilenceStart(PersonsMove[Silence]):
+    """Somebody silences alerts for a while."""
+
+    def __init__(self, wanted: Silence, future: "Future[Silence]") -> None:
+        super().__init__(future)
+        self.wanted = wanted
+
+
+class SilenceEnd(PersonsMove[Silence]):
+    """Somebody ends that before its time."""
+
+    def __init__(self, id: str, actor: str, future: "Future[Silence]") -> None:
+        super().__init__(future)
+        self.id = id
         self.actor = actor
 
 

@@ -36,8 +36,13 @@ def settings_of(data: Path, http: str | None = None, mqtt: str | None = None) ->
     """The directory's settings with what the command line overrides (HOST:PORT)."""
     import msgspec
 
+    from gateway.adapters.notify.settings import load_notify
+    from gateway.adapters.rules_file import load_ruleset
+
     try:
         settings = load_settings(data)
+        load_ruleset(data)
+        load_notify(data)
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
     if http is not None:
@@ -59,11 +64,12 @@ def serve(
     mqtt: Annotated[str | None, typer.Option(help="HOST:PORT for devices.")] = None,
     demo: Annotated[bool, typer.Option(help="Ready login, shown on the page; loopback only.")] = False,
 ) -> None:
-    """Run broker and gateway; whichever dies is started again."""
+    """Run broker, gateway and watcher; whichever dies is started again."""
     from gateway.supervisor import run_supervisor
 
     configure_log()
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings_of(data, http, mqtt)  # a file that cannot be used ends it here, not each process again and again
     options = [*(["--http", http] if http else []), *(["--demo"] if demo else [])]
     broker_options = ["--mqtt", mqtt] if mqtt else []
     asyncio.run(
@@ -71,6 +77,7 @@ def serve(
             {
                 "broker": ["broker", "--data", str(data), *broker_options],
                 "gateway": ["gateway", "--data", str(data), *options],
+                "watch": ["watch", "--data", str(data)],
             }
         )
     )

@@ -48,7 +48,7 @@ class Pipeline:
         admitted = stages.admit(unpacked)
         failpoint("after-admit")
         stages.push_signals(admitted)
-        evaluable = stages.derive(admitted, now)
+        evaluable = stages.derive(admitted, now, caught_up=batch.caught_up)
         failpoint("after-derive")
         findings = stages.evaluate(admitted, evaluable, batch)
         failpoint("after-rules")

@@ -10,13 +10,15 @@ from nats.aio.client import Client
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.adapters import care, clock, tables
+from gateway.adapters import care, clock, limits, rosters, tables
 from gateway.adapters.auth_callout import Credential, kick
 from gateway.adapters.load import load_subjects, load_units
 from gateway.admit import RegisteredUnit
+from gateway.alerts.roster import Roster
 from gateway.care.calibration import Due
 from gateway.fleet import Subject
 from gateway.ports import LiveFeed
+from gateway.rules.patient import Patient
 from gateway.stages import Stages
 
 log = structlog.get_logger("registry")
@@ -59,20 +61,28 @@ class RegistryWatch:
 
     async def refresh(self) -> None:
         """One round: new units may connect, revoked ones lose their place, screens learn whom units speak for."""
-        units, hashes, subjects, dues = await asyncio.to_thread(self._read)
+        units, hashes, subjects, dues, roster, patients = await asyncio.to_thread(self._read)
         for unit in set(self._stages.fleet.units) - set(units):
             self._bar(unit)
         for unit, entry in units.items():
             self._admit(unit, entry, hashes[unit])
-        for unit in self._stages.fleet.set_subjects(subjects):
+        changed = set(self._stages.fleet.set_subjects(subjects))
+        bound = self._stages.rules.set_patients(patients)
+        self._stages.derivation.set_people({unit: (one.id, one.person) for unit, one in patients.items()})
+        changed.update(bound)
+        for unit in sorted(changed & self._stages.fleet.states.keys()):
             self._live.notify("unit", unit, {"unit": self._stages.describe(unit)})
         self._stages.standing.calibrations.set_dues(dues)
+        self._stages.lifecycle.set_roster(roster)
 
-    def _read(self) -> tuple[dict[str, RegisteredUnit], dict[str, str], dict[str, Subject], list[Due]]:
+    def _read(
+        self,
+    ) -> tuple[dict[str, RegisteredUnit], dict[str, str], dict[str, Subject], list[Due], Roster, dict[str, Patient]]:
         now = clock.now()
         with self._engine.connect() as connection:
             subjects = load_subjects(connection, now)
-            return load_units(connection), _hashes(connection), subjects, care.dues(connection, now)
+            dues, roster = care.dues(connection, now), rosters.load(connection, now)
+            return load_units(connection), _hashes(connection), subjects, dues, roster, limits.patients(connection, now)
 
     def _bar(self, unit: str) -> None:
         log.warning("unit revoked", unit=unit)

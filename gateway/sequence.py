@@ -73,4 +73,6 @@ class Sequencer:
             cursor.next += 1
         if not cursor.held:
             self._waiting.discard(lane_id)
+        elif released:  # the next hole is as old as what came first of what is beyond it
+            cursor.held_since = min(record.received_at for record in cursor.held.values())
         return released

@@ -10,23 +10,33 @@ from gateway.acks import AckDesk
 from gateway.admit import Admission, AdmitReason, Admitted, Answered, Duplicate, Greeting, implausible
 from gateway.alerts.alert import IllegalMove, UnknownAlert
 from gateway.alerts.book import AlertBook, Transition
+from gateway.alerts.lifecycle import Lifecycle
+from gateway.alerts.silence import SilenceRefused
 from gateway.care.window import WindowRefused
 from gateway.changes import Batch, Changes, LaneChange, Position, Rejection
 from gateway.commands.command import CommandConflict
 from gateway.commands.desk import CommandDesk
 from gateway.contract.envelope import Instant, Presence
-from gateway.contract.observation import Observation
+from gateway.contract.observation import Event, Observation
 from gateway.contract.waveform import WaveFrame
 from gateway.derive.derivation import Derivation
 from gateway.derive.silence import SilenceWatch
 from gateway.evaluation import Evaluation
 from gateway.fleet import Fleet
 from gateway.intake import Intake
-from gateway.moves import Acknowledgement, CommandRequest, PersonsMove, WindowEnd, WindowStart
+from gateway.moves import (
+    Acknowledgement,
+    CommandRequest,
+    PersonsMove,
+    SilenceEnd,
+    SilenceStart,
+    WindowEnd,
+    WindowStart,
+)
 from gateway.ports import LiveFeed
 from gateway.refusals import INTERNAL_ERROR
-from gateway.rules.catalogue import LIMITS
 from gateway.rules.engine import Rules
+from gateway.rules.patient import NOBODY
 from gateway.rules.threshold import Finding
 from gateway.sequence import Sequencer
 from gateway.standing import Standing
@@ -45,6 +55,7 @@ class Stages:
         rules: Rules,
         silence: SilenceWatch,
         book: AlertBook,
+        lifecycle: Lifecycle,
         commands: CommandDesk,
         standing: Standing,
         fleet: Fleet,
@@ -57,12 +68,14 @@ class Stages:
         self.rules = rules
         self.silence = silence
         self.book = book
+        self.lifecycle = lifecycle
         self.commands = commands
         self.standing = standing
         self.fleet = fleet
         self.desk = desk
         self.live = live
         self.evaluation = Evaluation(rules, silence, standing, fleet)
+        self.canary_at: Instant = 0  # of the newest committed canary; 0 = none yet
         self._conflicts: list[tuple[str, str]] = []
 
     # ---- admit ------------------------------------------------------------------------------------------------------
@@ -155,29 +168,36 @@ class Stages:
 
     # ---- derive -----------------------------------------------------------------------------------------------------
 
-    def derive(self, intake: Intake, now: Instant) -> list[Admitted]:
+    def derive(self, intake: Intake, now: Instant, *, caught_up: bool) -> list[Admitted]:
         """Adds derived records to the intake; returns the records the rules may see now, in each lane's order."""
         ordered: list[Admitted] = []
         for record in intake.records:
             ordered += self.sequencer.take(record)
         ordered += self.sequencer.expire(now)
         ordered = [record for record in ordered if record.route.address.unit in self.fleet.units]  # else just revoked
-        derived = [found for record in ordered if (found := self._derive_one(intake, record)) is not None]
+        derived = [found for record in ordered for found in self._derive_one(intake, record)]
+        counted = [record for record in (*ordered, *derived) if self.standing.counts(record)]
+        derived += self.derivation.score(counted, now, caught_up=caught_up)
         for record in derived:
-            intake.records.append(record)
-            intake.lanes[record.lane.id] = record.lane
-            assert isinstance(record.body, Observation)
-            if self.live.watched:
-                body = bulletin.observations(record, record.body, derived=True)
-                self.live.notify("observations", record.route.address.unit, body)
+            self._take_derived(intake, record)
         return ordered + derived
 
-    def _derive_one(self, intake: Intake, record: Admitted) -> Admitted | None:
+    def _derive_one(self, intake: Intake, record: Admitted) -> list[Admitted]:
         try:
             return self.derivation.derive(record)
         except Exception as error:  # noqa: BLE001 - the record is stored all the same; what spoilt it is kept
             intake.rejections.append(refusals.in_part(record, INTERNAL_ERROR, repr(error)))
-            return None
+            return []
+
+    def _take_derived(self, intake: Intake, record: Admitted) -> None:
+        """A record of our own is stored with the batch and shown like any other."""
+        intake.records.append(record)
+        intake.lanes[record.lane.id] = record.lane
+        unit, body = record.route.address.unit, record.body
+        if isinstance(body, Event):
+            self.live.notify("event", unit, bulletin.event(record, body))
+        elif isinstance(body, Observation) and self.live.watched:
+            self.live.notify("observations", unit, bulletin.observations(record, body, derived=True))
 
     def warm(self, unpacked: list[Unpacked | Refused]) -> None:
         """Fills the detectors from messages committed before a restart; nothing is recorded or raised."""
@@ -205,10 +225,15 @@ class Stages:
                     move.outcome = self.commands.request(move.wanted)
                 elif isinstance(move, WindowStart | WindowEnd):
                     move.outcome = self.standing.carry_out(move, self.fleet, self.book.open, now)
-            except (IllegalMove, UnknownAlert, CommandConflict, WindowRefused) as refusal:
+                elif isinstance(move, SilenceStart):
+                    move.outcome = self.lifecycle.silences.start(move.wanted)
+                elif isinstance(move, SilenceEnd):
+                    move.outcome = self.lifecycle.silences.end(move.id, move.actor, now)
+            except (IllegalMove, UnknownAlert, CommandConflict, WindowRefused, SilenceRefused) as refusal:
                 move.refusal = refusal
         settled = self.standing.settle(self.fleet, self.book, self.rules, self.silence, now)
         transitions += [made for finding in settled if (made := self.book.apply(finding, now)) is not None]
+        transitions += self.lifecycle.advance(now)
         self.commands.advance(now, self._is_online, read_to_end=batch.read_to_end)
         return transitions
 
@@ -241,24 +266,30 @@ class Stages:
             commands=self.commands.take_changes(),
             windows=self.standing.service.take_changes(),
             sessions=self.standing.sessions.take_work(now),
+            silences=self.lifecycle.silences.take_changes(),
+            notices=self.lifecycle.take_notices(),
         )
 
     # ---- after the commit -------------------------------------------------------------------------------------------
 
     def push_outcome(self, changes: Changes, conflicts: list[Any]) -> None:
         """Alerts, link changes and commands go to the screens; conflicts are judged with the next batch."""
-        for transition in changes.transitions:
-            self.live.notify("alert", transition.alert.unit, {"alert": msgspec.to_builtins(transition.alert)})
+        for alert in {transition.alert.id: transition.alert for transition in changes.transitions}.values():
+            self.live.notify("alert", alert.unit, {"alert": msgspec.to_builtins(alert)})
         told = {greeting.route.address.unit for greeting in changes.greetings}
         for unit in told | {change.window.unit for change in changes.windows}:
             if unit in self.fleet.states:
                 self.live.notify("unit", unit, {"unit": self.describe(unit)})
         for command in {change.command.id: change.command for change in changes.commands}.values():
             self.live.notify("command", command.unit, {"command": bulletin.command(command)})
+        self.canary_at = self.evaluation.canary_at
         self._conflicts += [(conflict.unit, conflict.detail) for conflict in conflicts]
 
     def describe(self, unit: str) -> dict[str, Any]:
         """The unit's state for a snapshot, with the limits its values are held against."""
         lanes = self.admission.ledger.by_unit.get(unit, ())
         state = self.fleet.describe(unit, sum(lane.open_gaps for lane in lanes))
-        return {**self.standing.describe(unit, state), "limits": LIMITS}
+        patient = self.rules.thresholds.patients.get(unit, NOBODY)
+        whose = {"name": str(patient.placed.population), "assumed": patient.placed.assumed}
+        limits = self.rules.thresholds.limits(unit)
+        return {**self.standing.describe(unit, state), "limits": limits, "population": whose}

@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.admit import Admitted
 from gateway.alerts.alert import Alert
-from gateway.alerts.book import AlertBook
+from gateway.alerts.book import AlertBook, PracticeOver
 from gateway.care.calibration import CalibrationWatch
 from gateway.care.desk import ServiceDesk
 from gateway.care.sessions import SessionWatch
@@ -129,7 +129,7 @@ class Standing(msgspec.Struct):
         """A device that goes into service is not missing; what is wrong with it when it comes out is told then."""
         window, simulated = change.window, self.simulated(fleet, change.window.unit)
         if window.state is not WindowState.ON:
-            return rules.switches.standing(window.unit, window.device, now, simulated)
+            return rules.standing(window.unit, window.device, now, simulated)
         excused = silence.excuse(window.unit, window.device, now)
         return [rules.silence(s.unit, s.device, s.channel, s.silent, now, s.since, simulated) for s in excused]
 
@@ -144,8 +144,8 @@ class Standing(msgspec.Struct):
         practised = [alert for alert in book.open if alert.unit == unit and alert.simulated]
         silence.judge_anew(key for alert in practised if (key := silence_of(alert)) is not None)
         self.calibrations.judge_anew(alert.subject for alert in practised)
-        ended = [_end_of(alert, now) for alert in practised]
-        return ended + rules.switches.standing(unit, None, now, simulated=False)
+        ended: list[Finding] = [_end_of(alert, now) for alert in practised]
+        return ended + rules.standing(unit, None, now, simulated=False)
 
     @staticmethod
     def _always_simulated(fleet: Fleet, unit: str) -> bool:
@@ -161,7 +161,7 @@ def silence_of(alert: Alert) -> SilentKey | None:
 
 def _end_of(alert: Alert, now: Instant) -> Finding:
     row, why = CATALOGUE[alert.rule], {"why": "training is over"}
-    return Finding(row, Edge.CLEAR, alert.subject, alert.unit, alert.device, now, details=why, simulated=True)
+    return PracticeOver(row, Edge.CLEAR, alert.subject, alert.unit, alert.device, now, details=why, simulated=True)
 
 
 def _is_about_a_patient(alert: Alert, unit: str) -> bool:

@@ -1,4 +1,7 @@
-"""What every test may ask for: recordings, server programs, how many faults to plant. In CI nothing is skipped."""
+"""What every test may ask for: recordings, server programs, how many faults to plant.
+
+In CI a skipped test has failed; only where the public recordings are absent may those that read them be skipped.
+"""
 
 import os
 import shutil

@@ -5,6 +5,7 @@ of a subject) identifies somebody and begins a session; ``end`` (done, card-remo
 ends an open session.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from firmware_sims.world import Timed, World
 
 __all__ = ["Decoder", "encode", "readings"]
 
+_SUBJECT = re.compile(r"(p|demo)-.+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # printed by the hospital: no number
 _READ = 200_000  # us from the card to the session's begin
 
 
@@ -39,5 +41,5 @@ def readings(world: World) -> Iterator[Timed]:
 
 
 def _who(source: str, read: str, session: int) -> dict[str, Any]:
-    key = "subject" if read.startswith(("p-", "demo-")) else "number"
+    key = "subject" if _SUBJECT.fullmatch(read) else "number"
     return {"source": source, "session": session, key: read}

@@ -1,25 +1,32 @@
-"""Alerts as the API lists them, newest first (port `gateway.api.ports.AlertReads`)."""
+"""Alerts as the API lists them, newest first, with their history and what people think of them.
 
-from typing import Any
+Implements `gateway.api.alert_ports.AlertReads`.
+"""
 
-from sqlalchemy import Connection, Select, or_, select, tuple_
+import json
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, func, or_, select, tuple_
+from sqlalchemy.dialects.sqlite import insert
 
 from gateway.adapters import tables
+from gateway.api.alert_ports import AlertFilter
 from gateway.api.ports import PageRequest, Sites
 
-_alert, _unit = tables.alert, tables.unit
-_OPEN = ("firing", "acknowledged", "latched")  # pending has not come true yet
+_alert, _unit, _event, _feedback = tables.alert, tables.unit, tables.alert_event, tables.alert_feedback
+_OPEN: Final = ("firing", "acknowledged", "latched")  # a pending one has not come true yet
 
 
-def alerts(
-    connection: Connection, scope: Sites, page: PageRequest, *, open_only: bool, unit: str | None
-) -> list[dict[str, Any]]:
+def alerts(connection: Connection, scope: Sites, page: PageRequest, which: AlertFilter) -> list[dict[str, Any]]:
     """At most ``page.limit`` alerts after the position (raised_at, id)."""
     query = _in_scope(scope).order_by(_alert.c.raised_at.desc(), _alert.c.id.desc()).limit(page.limit)
-    if open_only:
+    if which.state == "open":
         query = query.where(_alert.c.state.in_(_OPEN))
-    if unit is not None:
-        query = query.where(_alert.c.unit == unit)
+    elif which.state is not None:
+        query = query.where(_alert.c.state == which.state)
+    for column, value in (("unit", which.unit), ("priority", which.priority), ("subject", which.subject)):
+        if value is not None:
+            query = query.where(_alert.c[column] == value)
     if page.after is not None:
         query = query.where(tuple_(_alert.c.raised_at, _alert.c.id) < tuple_(*page.after))
     return [dict(row) for row in connection.execute(query).mappings()]
@@ -29,6 +36,36 @@ def alert(connection: Connection, alert_id: str, scope: Sites) -> dict[str, Any]
     """One alert, none when unknown or out of scope."""
     row = connection.execute(_in_scope(scope).where(_alert.c.id == alert_id)).mappings().first()
     return dict(row) if row else None
+
+
+def history(connection: Connection, alert_id: str) -> list[dict[str, Any]]:
+    """Every line of the alert's history, oldest first."""
+    query = select(_event).where(_event.c.alert == alert_id).order_by(_event.c.id)
+    rows = connection.execute(query).mappings()
+    return [{**row, "details": json.loads(row["details"])} for row in rows]
+
+
+def feedback(connection: Connection, alert_id: str) -> list[dict[str, Any]]:
+    """What people think of it, the latest judgement first."""
+    query = select(_feedback).where(_feedback.c.alert == alert_id).order_by(_feedback.c.at.desc(), _feedback.c.author)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def judge(connection: Connection, row: dict[str, Any]) -> None:
+    """Keeps a judgement; whoever has judged before changes their mind."""
+    base = insert(_feedback).values(row)
+    others = {name: base.excluded[name] for name in ("useful", "reason", "at")}
+    connection.execute(base.on_conflict_do_update(index_elements=["alert", "author"], set_=others))
+
+
+def judgements(connection: Connection) -> dict[tuple[str, bool], int]:
+    """How many find alerts of a rule useful, and how many not: what tells which rule to work on."""
+    query = (
+        select(_alert.c.rule, _feedback.c.useful, func.count())
+        .join_from(_feedback, _alert, _alert.c.id == _feedback.c.alert)
+        .group_by(_alert.c.rule, _feedback.c.useful)
+    )
+    return {(rule, bool(useful)): count for rule, useful, count in connection.execute(query)}
 
 
 def _in_scope(scope: Sites) -> Select[Any]:

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, Insert, Table, func, update
 from sqlalchemy.dialects.sqlite import insert
 
-from gateway.adapters import commands, sessions, tables, windows
+from gateway.adapters import commands, notifications, sessions, silences, tables, windows
 from gateway.adapters.history import stored_digest
 from gateway.admit import Duplicate
 from gateway.alerts.book import Transition
@@ -67,6 +67,8 @@ def commit(connection: Connection, changes: Changes) -> list[Conflict]:
     if changes.rejections:
         connection.execute(tables.reject.insert(), [_reject_row(rejection) for rejection in changes.rejections])
     _write_alerts(connection, changes.transitions)
+    silences.write(connection, changes.silences)
+    notifications.write(connection, changes.notices)
     commands.write(connection, changes.commands)
     windows.write(connection, changes.windows)
     sessions.write(connection, changes.sessions)

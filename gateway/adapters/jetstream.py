@@ -247,14 +247,16 @@ class Inbox:
             messages = await self._in_order(_on_our_clock(reader.drain()))
         except TROUBLE as error:
             return await self._without_broker(error)
-        self.trouble = reader.lost
+        reopened = reader is not self._reader  # a jump: what the new reader will bring has not been looked at
+        self.trouble = None if reopened else reader.lost
         notes, self._notes = self._notes, []
         position = None
         if messages:
             last = messages[-1]
             position = Position(self._stream_created, last.sequence, last.logged_at)
         now = messages[-1].logged_at if messages else self._clock()
-        return Batch(messages, now, position, reader.pending == 0 and reader.lost is None, notes, self.trouble)
+        caught_up = not reopened and reader.pending == 0 and reader.lost is None
+        return Batch(messages, now, position, caught_up, notes, self.trouble)
 
     async def _gather(self) -> None:
         """The first batch after a pause goes at once; under load a window's worth goes together: fewer commits."""

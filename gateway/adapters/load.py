@@ -6,9 +6,13 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, func, or_, select
 
-from gateway.adapters import commands, sessions, tables, windows
+from gateway.adapters import commands, limits, rosters, sessions, silences, tables, windows
 from gateway.admit import Admitted, Clock, RegisteredUnit
 from gateway.alerts.alert import Alert
+from gateway.alerts.book import REOPEN_WITHIN, AlertBook
+from gateway.alerts.lifecycle import Lifecycle
+from gateway.alerts.place import group_in, place_in
+from gateway.alerts.silence import SilenceDesk
 from gateway.care.calibration import CODE as CALIBRATION
 from gateway.care.calibration import CalibrationWatch
 from gateway.care.desk import ServiceDesk
@@ -27,15 +31,16 @@ from gateway.derive.silence import SilenceWatch
 from gateway.fleet import Fleet, Latest, Subject
 from gateway.ledger import Absence, Fate, IdSource, LaneLedger, Ledger
 from gateway.ports import RecordFlag
+from gateway.rules.catalogue import THRESHOLDS
 from gateway.rules.engine import Rules
 from gateway.rules.hold import Hold
+from gateway.rules.ruleset import Ruleset
 from gateway.rules.switches import CODES
 from gateway.rules.threshold import Thresholds
 from gateway.sequence import MAX_HELD, PATIENCE, Sequencer
 from gateway.standing import Standing, silence_of
 from gateway.unpack import Route
 
-COMMIT_SLACK: Final = SECOND  # values this much older than the last commit may still be on their way
 _hello: Final = msgspec.json.Decoder(Hello)
 
 
@@ -51,10 +56,16 @@ class Restored(msgspec.Struct):
     sequencer: Sequencer
     commands: list[RemoteCommand]
     standing: Standing
+    lifecycle: Lifecycle
 
 
-def load(connection: Connection, started_at: Instant, session_idle: int = DEFAULT_IDLE) -> Restored:
-    """The state as of the last commit."""
+def load(
+    connection: Connection,
+    started_at: Instant,
+    session_idle: int = DEFAULT_IDLE,
+    ruleset: Ruleset | None = None,
+) -> Restored:
+    """The state as of the last commit. ``ruleset``: the site's own; the default is the catalogue as it comes."""
     fleet = Fleet()
     for unit, entry in load_units(connection).items():
         fleet.register(unit, entry)
@@ -66,16 +77,18 @@ def load(connection: Connection, started_at: Instant, session_idle: int = DEFAUL
     alerts = [_alert(row) for row in connection.execute(select(tables.alert).where(tables.alert.c.state != "resolved"))]
     silence = SilenceWatch(started_at)
     _load_links(connection, fleet, silence, ledger)
-    _load_latest(connection, fleet, silence)
+    rules = _load_rules(connection, fleet, alerts, ruleset)
+    rules.set_patients(limits.patients(connection, started_at))
+    _load_latest(connection, fleet, silence, rules)
     _restore_silences(silence, alerts)
-    rules = _load_rules(connection, position.logged_at if position else 0, alerts)
     standing = Standing(
         service=ServiceDesk(windows.load(connection, started_at)),
         sessions=SessionWatch(session_idle, sessions.deadlines(connection)),
         calibrations=CalibrationWatch(alert.subject for alert in alerts if alert.rule == CALIBRATION),
     )
     remote = commands.load(connection)
-    return Restored(position, ledger, fleet, rules, alerts, silence, sequencer, remote, standing)
+    lifecycle = _load_lifecycle(connection, fleet, alerts, started_at)
+    return Restored(position, ledger, fleet, rules, alerts, silence, sequencer, remote, standing, lifecycle)
 
 
 def load_units(connection: Connection) -> dict[str, RegisteredUnit]:
@@ -170,19 +183,32 @@ def _alert(row: Any) -> Alert:
     return msgspec.convert({name: getattr(row, name) for name in Alert.__struct_fields__}, Alert)
 
 
-def _load_rules(connection: Connection, read_to: Instant, alerts: list[Alert]) -> Rules:
-    """Half-elapsed durations go on where the log was left: they are written when they change, not with every value."""
-    rules = Rules(Thresholds())
+def _load_rules(connection: Connection, fleet: Fleet, alerts: list[Alert], ruleset: Ruleset | None) -> Rules:
+    """Half-elapsed durations: they are written when they change; how far they have come, the newest values say."""
+
+    def kind_of(unit: str) -> UnitKind | None:
+        entry = fleet.units.get(unit)
+        return entry.address.kind if entry else None
+
+    rules = Rules(Thresholds(ruleset, kind_of))
     for row in connection.execute(select(tables.rule_clock)):
         state = msgspec.json.decode(row.state, type=Hold)
         if row.rule in CODES:
             rules.switches.restore(row.subject, row.rule, state)
         else:
-            last_at = max(state.last_at, read_to - COMMIT_SLACK)
-            rules.thresholds.holds[row.subject, row.rule] = msgspec.structs.replace(state, last_at=last_at)
+            rules.thresholds.restore(row.subject, row.rule, state)
     for alert in alerts:
         rules.restore(alert.subject, alert.rule, alert.raised_at)
     return rules
+
+
+def _load_lifecycle(connection: Connection, fleet: Fleet, alerts: list[Alert], started_at: Instant) -> Lifecycle:
+    """The book with what has just ended (it may come again), the silences that are on, and who is on duty."""
+    ended = select(tables.alert).where(tables.alert.c.resolved_at > started_at - REOPEN_WITHIN)
+    recent = [_alert(row) for row in connection.execute(ended.order_by(tables.alert.c.resolved_at))]
+    book = AlertBook(alerts, recent, group_in(fleet))
+    desk = SilenceDesk(silences.load(connection))
+    return Lifecycle(book, desk, place_in(fleet), rosters.load(connection, started_at))
 
 
 def _load_links(connection: Connection, fleet: Fleet, silence: SilenceWatch, ledger: Ledger) -> None:
@@ -201,7 +227,7 @@ def _load_links(connection: Connection, fleet: Fleet, silence: SilenceWatch, led
         silence.restore(row.unit, None, None, row.hello_at)
 
 
-def _load_latest(connection: Connection, fleet: Fleet, silence: SilenceWatch) -> None:
+def _load_latest(connection: Connection, fleet: Fleet, silence: SilenceWatch, rules: Rules) -> None:
     for row in connection.execute(select(tables.latest)):
         state = fleet.states.get(row.unit)
         if state is None:
@@ -209,6 +235,8 @@ def _load_latest(connection: Connection, fleet: Fleet, silence: SilenceWatch) ->
         state.latest[row.device, row.quantity] = Latest(row.value, row.event_at, row.received_at, row.derived)
         if not row.derived:
             silence.restore(row.unit, row.device, row.quantity, row.received_at)
+        if row.quantity in THRESHOLDS:
+            rules.thresholds.heard(row.unit, row.device, row.quantity, row.event_at)
     fleet.devices = {(row.unit, row.device) for row in connection.execute(select(tables.device))}
 
 

@@ -19,7 +19,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.lag = Gauge(
-            "lastmile_ingest_lag_seconds", "Now less the log time of the newest committed message", registry=registry
+            "lastmile_ingest_lag_seconds", "How far the database lies behind the log; 0 = caught up", registry=registry
         )
         self.batch = Histogram(
             "lastmile_batch_messages",
@@ -62,8 +62,6 @@ class Metrics:
         if messages:
             self.batch.observe(messages)
             self.commit.observe(commit_seconds)
-        if changes.position is not None:
-            self.lag.set(machine_seconds(max(0, now - changes.position.logged_at)))
         for lane, count in Counts(record.lane.lane for record in changes.records).items():
             self.records.labels(lane).inc(count)
         self.late.inc(sum(1 for record in changes.records if record.flags & RecordFlag.LATE))

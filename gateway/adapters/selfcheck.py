@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.adapters import accounts, clock, tables
 from gateway.adapters.migrate import INCREMENTAL, current_revision, head_revision
 from gateway.adapters.retention import used_bytes
+from gateway.adapters.rules_file import load_ruleset
 from gateway.adapters.sql import DATABASE_NAME, connect
 from gateway.config import Settings, SettingsError, load_settings
 from gateway.contract.envelope import Instant
@@ -71,6 +72,7 @@ def check(data_dir: Path, now: Instant) -> Iterator[Finding]:
     """Every finding of a data directory; nothing in it is changed."""
     try:
         settings = load_settings(data_dir)
+        load_ruleset(data_dir)
     except SettingsError as error:
         yield Finding(Level.BAD, "settings", str(error))
         return
@@ -135,7 +137,7 @@ def _broker(s: Subject) -> Iterator[Finding]:
     limit = _setting(text, "max_file_store")
     limited = limit is not None and limit != "0"
     yield judge(
-        "broker", limited, f"JetStream limited to {limit} bytes", "JetStream may fill the disk: set max_file_store"
+        "broker", limited, f"JetStream limited to {limit} bytes", "JetStream may fill the disk: set broker.log_bytes"
     )
     encrypted = re.search(r"\btls\s*[:{]", text) is not None
     for listener in re.findall(r"\b(?:listen|http|https):\s*\"?([^\s\"}]+)", text):
@@ -148,7 +150,10 @@ def _setting(text: str, name: str) -> str | None:
 
 
 def _listener(subject: str, listener: str, encrypted: bool) -> Finding:
-    advice = f"listens on {listener} beyond this machine without TLS: set tls, or listen on 127.0.0.1"
+    advice = (
+        f"listens on {listener} beyond this machine, and broker and agents speak without TLS: listen on 127.0.0.1"
+        " (broker.host, broker.mqtt_host) and let others in through a VPN or a TLS tunnel"
+    )
     return judge(subject, encrypted or _is_loopback(listener), f"listens on {listener}", advice, Level.BAD)
 
 

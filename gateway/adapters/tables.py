@@ -67,6 +67,24 @@ person = Table(
     Column("birth_date", String(10)),
     Column("identifier", Text),
     Column("created_at", Time, nullable=False),
+    Column("pregnancy", String(12)),  # pregnant | postpartum
+    Column("spo2_target", String(8)),  # "88-92": hypercapnic respiratory failure; never inferred from data
+    Column("recorded_by", String(64)),  # the clinician who last said either
+    Column("recorded_at", Time),
+)  # fmt: skip
+person_limit = Table(  # an alert's limit for one patient; rows are never changed but to end them
+    "person_limit", metadata,
+    Column("id", String(36), primary_key=True),
+    Column("person", ForeignKey("person.id"), nullable=False),
+    Column("rule", String(48), nullable=False),  # code of the catalogue row
+    Column("limit", Float, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("set_by", String(64), nullable=False),
+    Column("set_at", Time, nullable=False),
+    Column("expires_at", Time, nullable=False),
+    Column("removed_at", Time),
+    Column("removed_by", String(64)),
+    Index("person_limit_by_person", "person", "expires_at"),
 )  # fmt: skip
 association = Table(
     "association", metadata,
@@ -262,8 +280,17 @@ alert = Table(
     Column("acknowledged_by", String(64)),
     Column("resolved_at", Time),
     Column("simulated", Boolean, nullable=False),
+    Column("group_key", Text, nullable=False, server_default=""),  # "person/<pseudonym>", else "unit/<unit>"
+    Column("reopened", Integer, nullable=False, server_default="0"),
+    Column("ladder", String(32), nullable=False, server_default=""),  # the one it climbs; "" = none yet
+    Column("step", Integer, nullable=False, server_default="0"),  # how many of its steps are taken
+    Column("next_step_at", Time),  # NULL: acknowledged, muted, over, or nobody is told
+    Column("notices", Integer, nullable=False, server_default="0"),
+    Column("silenced_by", String(36)),  # silence.id
+    Column("inhibited_by", String(36)),  # alert.id
     Index("alert_by_state", "state", "raised_at"),
     Index("alert_by_subject", "subject", "rule"),
+    Index("alert_by_resolution", "resolved_at"),
 )  # fmt: skip
 alert_event = Table(  # append-only: every transition of every alert
     "alert_event", metadata,
@@ -274,6 +301,42 @@ alert_event = Table(  # append-only: every transition of every alert
     Column("state", String(16), nullable=False),
     Column("actor", String(64)),
     Column("details", Text, nullable=False),  # JSON: values, limit, window
+)  # fmt: skip
+silence = Table(  # a person's: what it covers stays visible and tells nobody
+    "silence", metadata,
+    Column("id", String(36), primary_key=True),
+    Column("unit", ForeignKey("unit.id"), nullable=False),
+    Column("subject", Text, nullable=False),  # "" = everything of the unit
+    Column("rule", String(48), nullable=False),  # "" = every rule that is not lethal
+    Column("reason", Text, nullable=False),  # as the person typed it
+    Column("author", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("expires_at", Time, nullable=False),
+    Column("ended_at", Time),
+    Column("ended_by", String(64)),  # gateway = it ran out
+    Index("silence_by_end", "ended_at", "created_at"),
+)  # fmt: skip
+shift = Table(  # who answers for a duty, from when to when
+    "shift", metadata,
+    Column("id", String(36), primary_key=True),
+    Column("account", ForeignKey("account.name"), nullable=False),
+    Column("duty", String(16), nullable=False),
+    Column("site", ForeignKey("site.id"), nullable=False),
+    Column("unit", String(48), nullable=False),  # "" = the whole site
+    Column("start_at", Time, nullable=False),
+    Column("end_at", Time, nullable=False),
+    Column("entered_by", String(64), nullable=False),
+    Index("shift_by_end", "end_at"),
+)  # fmt: skip
+alert_feedback = Table(  # what somebody thinks of an alert; they may change their mind
+    "alert_feedback", metadata,
+    Column("alert", ForeignKey("alert.id"), nullable=False),
+    Column("author", String(64), nullable=False),
+    Column("useful", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Time, nullable=False),
+    PrimaryKeyConstraint("alert", "author"),
 )  # fmt: skip
 rule_clock = Table(  # half-elapsed "for" and "clear-for" durations
     "rule_clock", metadata,
@@ -305,6 +368,44 @@ command = Table(
     Column("result", Text),  # JSON: what the device says it is set to
     Index("command_by_state", "state", "ended_at"),
     Index("command_by_unit", "unit", "requested_at"),
+)  # fmt: skip
+
+# ---- notifications --------------------------------------------------------------------------------------------------
+notification = Table(  # that somebody is to be told of an alert; written in the alert's own transaction
+    "notification", metadata,
+    Column("id", String(36), primary_key=True),
+    Column("alert", ForeignKey("alert.id"), nullable=False),
+    Column("unit", String(48), nullable=False),  # "" = about the gateway itself
+    Column("site", String(48), nullable=False),  # "" = every site
+    Column("rule", String(48), nullable=False),
+    Column("priority", String(8), nullable=False),
+    Column("reason", String(12), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("means", String(8), nullable=False),  # app | strong | call | task
+    Column("recipients", Text, nullable=False),  # JSON list of account names
+    Column("at", Time, nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    Column("planned_at", Time),  # when its deliveries were made
+    Index("notification_by_alert", "alert", "at"),
+    Index("notification_by_plan", "planned_at", "at"),
+    Index("notification_by_time", "at"),
+)  # fmt: skip
+delivery = Table(  # one recipient by one channel
+    "delivery", metadata,
+    Column("notification", ForeignKey("notification.id"), nullable=False),
+    Column("recipient", String(64), nullable=False),  # account | role:<role> | "*" = everybody
+    Column("channel", String(48), nullable=False),  # of notify.toml; "" = none reaches the recipient
+    Column("state", String(8), nullable=False),  # pending | sending | sent | obsolete | dead
+    Column("rank", Integer, nullable=False),  # of the priority, 0 = high: what goes first
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Time, nullable=False),  # first attempt; from here the time for retries counts
+    Column("next_at", Time, nullable=False),  # next attempt
+    Column("sent_at", Time),  # handed over to the provider
+    Column("provider_id", String(100)),
+    Column("last_error", Text),
+    PrimaryKeyConstraint("notification", "recipient", "channel"),
+    Index("delivery_by_queue", "state", "channel", "rank", "next_at"),
 )  # fmt: skip
 
 # ---- people who use it ----------------------------------------------------------------------------------------------

@@ -105,7 +105,9 @@ class WindowState(Answer):
     unit: str = Field(examples=["amb-001"])
     device: str = Field(description="empty: the whole unit is in training", examples=["monitor"])
     mode: Mode
-    reason: str = Field(description="empty for roles that may not see people, as it may name one")
+    reason: str = Field(
+        description="empty for roles that may not see people, as it may name one", examples=["yearly calibration"]
+    )
     started_by: str = Field(examples=["nurse.wang"])
     role: Role
     started_at: Time
@@ -129,16 +131,18 @@ class Measured(Answer):
 class SessionRow(Answer):
     """From the identification of a person at a unit until they are done: all its devices speak for them."""
 
-    id: int = Field(description="id of the association; correct it there if it was not they")
+    id: int = Field(description="id of the association; correct it there if it was not they", examples=[17])
     unit: str = Field(examples=["kiosk-01"])
-    subject: str = Field(description="pseudonym of the person")
+    subject: str = Field(description="pseudonym of the person", examples=["p-7f3a91c2"])
     source: AssociationSource
-    confirmed_by: str | None = Field(description="who said whose session it was; null = only the card did")
+    confirmed_by: str | None = Field(
+        description="who said whose session it was; null = only the card did", examples=["nurse.wang"]
+    )
     start_at: Time
     end_at: Time | None = Field(description="us; null = it is on")
     end_reason: EndReason | None = Field(description="ended, replaced (by the next person), or idle")
     voided_at: Time | None = Field(description="us; somebody said that it was not this person")
-    test: bool = Field(description="some of it was practice")
+    test: bool = Field(description="some of it was practice", examples=[False])
     measured: list[Measured]
 
 
@@ -146,7 +150,10 @@ class Correction(Request):
     """Says whose readings they really were."""
 
     subject: str | None = Field(
-        min_length=1, max_length=36, description="pseudonym of the person; null = nobody knows: unbound"
+        min_length=1,
+        max_length=36,
+        description="pseudonym of the person; null = nobody: unbound",
+        examples=["p-7f3a91c2"],
     )
     reason: Why
 
@@ -155,12 +162,12 @@ class SubjectValue(LatestValue):
     """A newest value, and where it was measured."""
 
     unit_id: str = Field(description="the unit (of the fleet) it was measured at", examples=["kiosk-01"])
-    derived: bool = Field(False, description="computed here from a signal, not by the device")
+    derived: bool = Field(False, description="computed here from a signal, not by the device", examples=[False])
 
 
 class SubjectPoint(Answer):
     at: Time
-    value: float
+    value: float = Field(examples=[128.0])
     unit_id: str = Field(examples=["kiosk-01"])
     device: str = Field(examples=["cuff"])
 

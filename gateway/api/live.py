@@ -333,9 +333,9 @@ class LiveHub:
         )
 
     # ---- from the clock and the accounts -----------------------------------------------------------------------------
-    def tick(self, lag: int) -> None:
-        """Tells every screen the time and how far ingest is behind (us)."""
-        text = encode({"type": "tick", "now": self._clock(), "lag_us": lag})
+    def tick(self, lag: int, canary_at: Instant | None) -> None:
+        """Tells every screen the time, how far ingest is behind (us), and when the newest canary set out."""
+        text = encode({"type": "tick", "now": self._clock(), "lag_us": lag, "canary_at": canary_at})
         for screen in self._screens:
             screen.set_tick(text)
 

@@ -13,12 +13,17 @@ class Action(StrEnum):
     VIEW_SIGNALS = "view-signals"  # latest values, series, waveforms
     VIEW_ALERTS = "view-alerts"
     ACKNOWLEDGE = "acknowledge"
+    SILENCE = "silence"  # notices of an alert, for a while; never a device
+    JUDGE_ALERTS = "judge-alerts"  # whether an alert was useful
+    KEEP_ROSTER = "keep-roster"  # who is on duty
+    RETRY_NOTIFICATIONS = "retry-notifications"  # dead letters
     COMMAND_DEVICES = "command-devices"  # a patient's bed, mattress, alarm limits
     COMMAND_UNITS = "command-units"  # the agent itself: link mode
     VIEW_PEOPLE = "view-people"  # how much of a person is shown: see `Sight`
     ASSOCIATE = "associate"  # register a person, bind a device to one
     SERVICE_DEVICES = "service-devices"  # service mode, swaps, calibration
     TRAIN = "train"  # put a unit into training
+    SET_LIMITS = "set-limits"  # of one patient, and the clinical facts that decide which limits count
     VIEW_REJECTS = "view-rejects"  # refused input with its payload
     MANAGE_ACCOUNTS = "manage-accounts"
 
@@ -32,13 +37,24 @@ class Sight(StrEnum):
 
 
 _COMMON: Final = frozenset({Action.VIEW_UNITS, Action.VIEW_SIGNALS, Action.VIEW_ALERTS, Action.VIEW_PEOPLE})
+_CARE: Final = frozenset(
+    {
+        Action.ACKNOWLEDGE, Action.SILENCE, Action.JUDGE_ALERTS, Action.COMMAND_DEVICES, Action.ASSOCIATE,
+        Action.SET_LIMITS,
+    }
+)  # fmt: skip
+_KEEP: Final = frozenset(
+    {
+        Action.COMMAND_UNITS, Action.TRAIN, Action.VIEW_REJECTS, Action.KEEP_ROSTER, Action.RETRY_NOTIFICATIONS,
+    }
+)  # fmt: skip
 
 ALLOWED: Final[dict[Role, frozenset[Action]]] = {
-    Role.DOCTOR: _COMMON | {Action.ACKNOWLEDGE, Action.COMMAND_DEVICES, Action.ASSOCIATE},
-    Role.NURSE: _COMMON | {Action.ACKNOWLEDGE, Action.COMMAND_DEVICES, Action.ASSOCIATE, Action.SERVICE_DEVICES},
+    Role.DOCTOR: _COMMON | _CARE,
+    Role.NURSE: _COMMON | _CARE | {Action.SERVICE_DEVICES},
     Role.DISPATCHER: _COMMON | {Action.ACKNOWLEDGE},
-    Role.OPS: _COMMON | {Action.COMMAND_UNITS, Action.SERVICE_DEVICES, Action.TRAIN, Action.VIEW_REJECTS},
-    Role.ADMIN: _COMMON | {Action.COMMAND_UNITS, Action.TRAIN, Action.VIEW_REJECTS, Action.MANAGE_ACCOUNTS},
+    Role.OPS: _COMMON | _KEEP | {Action.SERVICE_DEVICES},
+    Role.ADMIN: _COMMON | _KEEP | {Action.MANAGE_ACCOUNTS},
 }
 
 SIGHT: Final[dict[Role, Sight]] = {

@@ -82,9 +82,10 @@ class Snapshot:
 class IllegalTransition(Exception):
     """The alert cannot do this in its present state."""
 
-    def __init__(self, state: str) -> None:
+    def __init__(self, state: str, owner: str | None = None) -> None:
         super().__init__(f"not possible while the alert is {state}")
         self.state = state
+        self.owner = owner  # who has acknowledged it
 
 
 class AlertNotFound(Exception):
@@ -176,16 +177,6 @@ class Registry(Protocol):
     def unit(self, connection: Connection, unit: str, scope: Sites) -> Row | None: ...
 
     def devices(self, connection: Connection, unit: str) -> list[Row]: ...
-
-
-class AlertReads(Protocol):
-    """Alerts as rows, newest first."""
-
-    def alerts(
-        self, connection: Connection, scope: Sites, page: PageRequest, *, open_only: bool, unit: str | None
-    ) -> list[Row]: ...
-
-    def alert(self, connection: Connection, alert_id: str, scope: Sites) -> Row | None: ...
 
 
 class CommandReads(Protocol):

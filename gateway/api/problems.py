@@ -33,6 +33,9 @@ class Reason(StrEnum):
     METHOD_NOT_ALLOWED = "method-not-allowed"
     NOT_ACCEPTABLE = "not-acceptable"
     ILLEGAL_TRANSITION = "illegal-transition"
+    LETHAL_ALERT = "lethal-alert"  # nobody can silence it
+    NOT_SILENCEABLE = "not-silenceable"
+    NO_DEAD_LETTER = "no-dead-letter"  # nothing of the notification was given up
     COMMAND_OPEN = "command-open"  # the same command to the same device waits for its reply
     TOO_MANY_OPEN = "too-many-open"  # commands of one unit
     UNIT_REVOKED = "unit-revoked"
@@ -47,6 +50,13 @@ class Reason(StrEnum):
     ALREADY_EXISTS = "already-exists"
     ALREADY_ASSOCIATED = "already-associated"
     ALREADY_ENDED = "already-ended"
+    LIMIT_EXISTS = "limit-exists"  # for this person and alert
+    UNKNOWN_ALERT = "unknown-alert"
+    NO_LIMIT = "no-limit"  # the alert has no single limit
+    LIMIT_OUT_OF_RANGE = "limit-out-of-range"
+    OTHER_POPULATION = "other-population"  # the alert is not made for this person
+    BEYOND_GRAVER = "beyond-graver"  # a graver alert would be raised before
+    CROSSES = "crosses"  # low and high limit would cross
     LAST_ADMIN = "last-admin"  # would leave nobody who can manage accounts
     TOO_LARGE = "too-large"
     BAD_REQUEST = "bad-request"

@@ -57,15 +57,15 @@ class Page(Answer, Generic[T]):
     """One page of a list."""
 
     items: list[T]
-    next: str | None = Field(None, description="cursor of the next page; null = this is the last")
+    next: str | None = Field(None, description="cursor of the next page; null = this is the last", examples=["MTI3"])
 
 
 class FieldError(Answer):
     """One field that does not fit the schema."""
 
     where: list[str] = Field(description="path to it", examples=[["query", "from"]])
-    message: str
-    code: str
+    message: str = Field(examples=["Field required"])
+    code: str = Field(examples=["missing"])
 
 
 class Problem(Answer):
@@ -86,7 +86,7 @@ class Credentials(Request):
 
 
 class PasswordChange(Request):
-    password: str = Field(min_length=1, max_length=MAX_LENGTH, description="the present one")
+    password: str = Field(min_length=1, max_length=MAX_LENGTH, description="the present one", examples=["moss 39"])
     new_password: NewPassword
 
 
@@ -96,20 +96,20 @@ class SessionState(Answer):
     username: str = Field(examples=["dr.li"])
     role: Role
     sites: list[str] = Field(description='site scope; ["*"] = every site', examples=[["city"]])
-    demo: bool = Field(description="this is the demo: loopback only, simulated units")
-    password_change_required: bool = Field(description="nothing works until POST /session/password")
+    demo: bool = Field(description="this is the demo: loopback only, simulated units", examples=[False])
+    password_change_required: bool = Field(description="nothing works until POST /session/password", examples=[False])
 
 
 class DemoCredentials(Answer):
     username: str = Field(examples=["demo"])
-    password: str
+    password: str = Field(examples=["lastmile-demo"])
 
 
 class About(Answer):
     """What this program is; needs no session."""
 
     version: str = Field(examples=["0.1.0"])
-    demo: bool
+    demo: bool = Field(examples=[False])
     demo_login: DemoCredentials | None = Field(description="the ready login of the demo")
 
 
@@ -119,7 +119,7 @@ class AccountState(Answer):
     sites: list[str] = Field(examples=[["city"]])
     created_at: Time
     disabled_at: Time | None
-    must_change_password: bool
+    must_change_password: bool = Field(examples=[False])
 
 
 class NewAccount(Request):
@@ -134,7 +134,7 @@ class AccountChange(Request):
 
     role: Role | None = None
     sites: SiteScope | None = None
-    disabled: bool | None = None
+    disabled: bool | None = Field(None, examples=[True])
     password: NewPassword | None = Field(None, description="to be replaced by its owner at the next sign-in")
 
 
@@ -159,10 +159,10 @@ class Unit(Answer):
     link_mode: str = Field(description="full, or weak: lead II and numerics live, the rest later", examples=["full"])
     hello_at: Time | None = Field(description="its last hello, gateway's clock")
     profile: str = Field(examples=["ambulance"])
-    firmware: str
-    outbox_records: int | None = Field(description="records waiting at the unit; null while it is offline")
-    clock_offset: int | None = Field(description="us to add to its clock to get the gateway's")
-    clock_error: int | None = Field(description="us, half width of the interval the offset lies in")
+    firmware: str = Field(examples=["lastmile 0.1.0"])
+    outbox_records: int | None = Field(description="records waiting at it; null while it is offline", examples=[12])
+    clock_offset: int | None = Field(description="us to add to its clock to get the gateway's", examples=[-1_500])
+    clock_error: int | None = Field(description="us, half width of the interval the offset lies in", examples=[8_000])
     gaps_open: int = Field(description="ranges of numbers that are missing now", examples=[0])
 
 
@@ -181,7 +181,7 @@ class Person(Answer):
     name: str = Field(description=f"{_SEEN}, masked for dispatchers", examples=["王小明"])
     sex: str | None = Field(examples=["male"])
     birth_date: str | None = Field(description=_SEEN, examples=["1962-04-30"])
-    identifier: str | None = Field(description=_SEEN)
+    identifier: str | None = Field(description=_SEEN, examples=["MRN-20418"])
     created_at: Time
 
 
@@ -189,28 +189,28 @@ class NewPerson(Request):
     name: str = Field("", max_length=200, description="empty while unknown", examples=["王小明"])
     sex: str | None = Field(None, pattern="^(female|male|other|unknown)$", examples=["male"])
     birth_date: str | None = Field(None, pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["1962-04-30"])
-    identifier: str | None = Field(None, max_length=100)
+    identifier: str | None = Field(None, max_length=100, examples=["MRN-20418"])
 
 
 class AssociationState(Answer):
     """Which person a device speaks for, and from when to when."""
 
-    id: int
+    id: int = Field(examples=[17])
     unit: str = Field(examples=["amb-001"])
     device: str = Field(description='"*" = every device of the unit: a session', examples=["monitor"])
-    subject: str = Field(description="pseudonym of the person")
+    subject: str = Field(description="pseudonym of the person", examples=["p-7f3a91c2"])
     start_at: Time
     end_at: Time | None
     source: AssociationSource
     confirmed_by: str | None = Field(examples=["dr.li"])
-    end_reason: str | None = Field(None, description="of a session: ended, replaced or idle")
+    end_reason: str | None = Field(None, description="of a session: ended, replaced or idle", examples=["ended"])
     voided_at: Time | None = Field(None, description="us; somebody said that it was not so")
 
 
 class NewAssociation(Request):
     unit: Id
     device: Annotated[str, Field(pattern=_ID, examples=["monitor"])]
-    subject: str = Field(min_length=1, max_length=36, description="pseudonym of the person")
+    subject: str = Field(min_length=1, max_length=36, description="pseudonym of the person", examples=["p-7f3a91c2"])
     start_at: GivenTime | None = Field(None, description="us; left out = now")
     end_at: GivenTime | None = Field(None, description="us; left out = it goes on; given: a late binding")
     source: AssociationSource = AssociationSource.MANUAL
@@ -228,25 +228,25 @@ class LatestValue(Answer):
     value: float | None = Field(description="null: the device says it cannot measure it now", examples=[72])
     at: Time
     received_at: Time
-    derived: bool = Field(description="computed here from a signal, not by the device")
+    derived: bool = Field(description="computed here from a signal, not by the device", examples=[False])
 
 
 class Step(Answer):
     """What happened within one step of a series."""
 
     at: Time
-    n: int = Field(description="values in the step")
-    min: float
-    max: float
-    mean: float
+    n: int = Field(description="values in the step", examples=[60])
+    min: float = Field(examples=[94.0])
+    max: float = Field(examples=[98.0])
+    mean: float = Field(examples=[96.5])
 
 
 class Point(Answer):
     at: Time
     received_at: Time
     device: str = Field(examples=["monitor"])
-    value: float | None
-    test: bool = Field(False, description="practice, or a device in test mode")
+    value: float | None = Field(examples=[97.0])
+    test: bool = Field(False, description="practice, or a device in test mode", examples=[False])
 
 
 class Series(Answer):
@@ -263,8 +263,8 @@ class Segment(Answer):
     fs: float = Field(description="samples per second", examples=[500])
     scale: float = Field(description="physical value = sample x scale, mV for ECG", examples=[0.005])
     leads: list[str] = Field(examples=[["II"]])
-    n0: int = Field(description="number of the first sample since the device's first in this epoch")
-    samples: list[list[int]] = Field(description="one list per lead")
+    n0: int = Field(description="number of the first sample since the device's first in this epoch", examples=[30_000])
+    samples: list[list[int]] = Field(description="one list per lead", examples=[[[12, 14, -32768]]])
 
 
 class Waveform(Answer):
@@ -278,9 +278,9 @@ class Happening(Answer):
     received_at: Time
     device: str = Field(examples=["crew"])
     name: str = Field(examples=["boarded"])
-    details: dict[str, Any]
-    late: bool = Field(description="it came from a backlog")
-    test: bool = Field(description="practice, or a device in test mode")
+    details: dict[str, Any] = Field(examples=[{"by": "crew-1"}])
+    late: bool = Field(description="it came from a backlog", examples=[False])
+    test: bool = Field(description="practice, or a device in test mode", examples=[False])
 
 
 # ---- alerts and evidence ---------------------------------------------------------------------------------------------
@@ -288,20 +288,20 @@ class AlertState(Answer):
     id: str = Field(examples=["2b1b7c36-8d5e-5a0a-9b1c-1a2b3c4d5e6f"])
     subject: str = Field(description="what it is about", examples=["device/amb-001/monitor"])
     unit: str = Field(examples=["amb-001"])
-    device: str | None
+    device: str | None = Field(examples=["monitor"])
     rule: str = Field(examples=["heart-rate-high"])
     kind: str = Field(description="physiological or technical", examples=["physiological"])
     priority: str = Field(description="low, medium or high", examples=["high"])
     state: str = Field(description="pending, firing, acknowledged, latched or resolved", examples=["firing"])
-    quantity: str | None
-    value: float | None
-    limit: float | None
+    quantity: str | None = Field(examples=["heart-rate"])
+    value: float | None = Field(examples=[141.0])
+    limit: float | None = Field(examples=[130.0])
     raised_at: Time
     updated_at: Time
     acknowledged_at: Time | None
-    acknowledged_by: str | None
+    acknowledged_by: str | None = Field(examples=["dr.li"])
     resolved_at: Time | None
-    simulated: bool
+    simulated: bool = Field(examples=[False])
 
 
 class CommandRequest(Request):
@@ -350,12 +350,12 @@ class CommandState(Answer):
 class Gap(Answer):
     """Numbers of a lane that are missing, or were; see the design's gap ledger."""
 
-    id: int
+    id: int = Field(examples=[3])
     unit: str = Field(examples=["amb-001"])
     epoch: str = Field(examples=["00c0ffee00c0ffee"])
     lane: str = Field(description="event, obs or wave", examples=["obs"])
-    first: int
-    last: int = Field(description="included")
+    first: int = Field(examples=[4711])
+    last: int = Field(description="included", examples=[4730])
     seen_at: Time
     healed_at: Time | None = Field(description="all of it came after all")
     lost_at: Time | None = Field(description="the agent has it no more")
@@ -365,29 +365,33 @@ class Gap(Answer):
 class Reject(Answer):
     """Input that was refused."""
 
-    id: int
+    id: int = Field(examples=[21])
     received_at: Time
     subject: str = Field(description="as published", examples=["lm.v1.city.ambulance.amb-001.obs"])
-    unit: str | None
+    unit: str | None = Field(examples=["amb-001"])
     reason: str = Field(examples=["bad-schema"])
-    detail: str
-    whole: bool = Field(description="false: one value was refused, the record is stored")
+    detail: str = Field(examples=["spo2 is 140, expected 0 to 100"])
+    whole: bool = Field(description="false: one value was refused, the record is stored", examples=[False])
 
 
 class RejectWithPayload(Reject):
-    payload: str = Field(description="base64 of the bytes as they came")
+    payload: str = Field(description="base64 of the bytes as they came", examples=["eyJlcG9jaCI6"])
 
 
 class Health(Answer):
     status: str = Field(examples=["ok"])
+    canary_at: int | None = Field(
+        None,
+        description="when the newest committed canary of the watcher set out, us; null = none yet",
+        examples=[1_792_000_000_000_000],
+    )
+    notifier_at: int | None = Field(
+        None,
+        description="when the notifier last made its round, us; null = not begun",
+        examples=[1_792_000_000_000_000],
+    )
 
 
 class Readiness(Answer):
-    ready: bool
+    ready: bool = Field(examples=[False])
     reasons: list[str] = Field(description="why not", examples=[["broker not connected"]])
-
-
-def example_of(model: type[BaseModel]) -> Any:
-    """An example put together from the fields' own."""
-    schema = model.model_json_schema()
-    return {name: field["examples"][0] for name, field in schema["properties"].items() if "examples" in field}

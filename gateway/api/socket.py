@@ -108,7 +108,7 @@ async def run(services: Services) -> None:
     """Ticks every second and closes the screens of sessions that ended; runs as long as the application does."""
     try:
         while True:
-            services.hub.tick(services.lag())
+            services.hub.tick(services.lag(), services.canary_at())
             await close_ended(services)
             await asyncio.sleep(CHECK_SECONDS)
     finally:

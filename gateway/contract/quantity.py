@@ -45,6 +45,24 @@ _ROWS: Final = (
     Quantity("weight", "kg", "MDC_MASS_BODY_ACTUAL", 188736, "29463-7", 0.2, 400, 0, 24 * HOUR),
     Quantity("height", "cm", "MDC_LEN_BODY_ACTUAL", 188740, "8302-2", 20, 260, 0, 24 * HOUR),
     Quantity("bmi", "kg/m2", "MDC_RATIO_MASS_BODY_LEN_SQ", 188752, "39156-5", 5, 120, 0, 24 * HOUR),
+    Quantity("fetal-heart-rate", "/min", "", 0, "55283-6", 0, 300, SECOND, MINUTE),
+    Quantity("peak-flow", "L/min", "MDC_FLOW_AWAY_EXP_FORCED_PEAK", 152584, "33452-4", 0, 1000, 0, 2 * HOUR),
+    # scores: only what is derived here; "at least" is the lower bound while an input is missing
+    Quantity("news2", "1", "", 0, "", 0, 20, 0, 5 * MINUTE),
+    Quantity("news2-at-least", "1", "", 0, "", 0, 20, 0, 5 * MINUTE),
+    Quantity("news2-single", "1", "", 0, "", 0, 3, 0, 5 * MINUTE),  # the highest score of one parameter
+    Quantity("mews", "1", "", 0, "", 0, 14, 0, 5 * MINUTE),
+    Quantity("mews-at-least", "1", "", 0, "", 0, 14, 0, 5 * MINUTE),
+    Quantity("qsofa", "1", "", 0, "", 0, 3, 0, 5 * MINUTE),
+    Quantity("qsofa-at-least", "1", "", 0, "", 0, 3, 0, 5 * MINUTE),
+    Quantity("pews", "1", "", 0, "", 0, 26, 0, 5 * MINUTE),
+    Quantity("pews-at-least", "1", "", 0, "", 0, 26, 0, 5 * MINUTE),
+    Quantity("meows", "1", "", 0, "", 0, 14, 0, 5 * MINUTE),
+    Quantity("meows-at-least", "1", "", 0, "", 0, 14, 0, 5 * MINUTE),
+    Quantity("gcs", "1", "", 0, "9269-2", 3, 15, 0, 15 * MINUTE),
+    Quantity("shock-index", "1", "", 0, "", 0, 20, 0, 5 * MINUTE),
+    Quantity("modified-shock-index", "1", "", 0, "", 0, 35, 0, 5 * MINUTE),
+    Quantity("bp-mean-estimate", "mm[Hg]", "", 0, "", 10, 280, 0, 30 * MINUTE),
     # point of care (LOINC: current release to be checked)
     Quantity("troponin-i", "ng/L", "", 0, "89579-7", 0, 100_000, 0, 2 * HOUR),
     Quantity("blood-ph", "[pH]", "", 0, "2744-1", 6.3, 8.2, 0, 30 * MINUTE),
@@ -99,6 +117,7 @@ _ROWS: Final = (
     Quantity("ambient-temperature", "Cel", "", 0, "60832-3", -100, 100, MINUTE, 15 * MINUTE),
     Quantity("humidity", "%", "", 0, "", 0, 100, MINUTE, 15 * MINUTE),
     Quantity("load", "kg", "", 0, "", -100, 20_000, 10 * SECOND, MINUTE),
+    Quantity("canary", "1", "", 0, "", 0, 1e15, 5 * SECOND, MINUTE),
     # radio
     Quantity("rssi", "dB[mW]", "", 0, "", -128, 20, SECOND, MINUTE),
     Quantity("battery-voltage", "V", "", 0, "", 0, 100, MINUTE, HOUR),
@@ -112,6 +131,8 @@ _ROWS: Final = (
     Quantity("altitude-error", "m", "", 0, "", 0, 10_000, SECOND, MINUTE),
     Quantity("battery", "%", "MDC_ATTR_VAL_BATT_CHARGE", 67996, "", 0, 100, MINUTE, HOUR),
 )
+
+CANARY: Final = "canary"  # of the watcher: a count that shows by its coming that the path is alive
 
 QUANTITIES: Final[dict[str, Quantity]] = {row.name: row for row in _ROWS}
 

@@ -36,6 +36,7 @@ class UnitKind(StrEnum):
     HOMECARE_BED = "homecare-bed"
     BEACON_SITE = "beacon-site"
     DELIVERY_VAN = "delivery-van"
+    WATCH = "watch"  # no family: the canary that shows that the path is alive
 
 
 class TopicError(ValueError):

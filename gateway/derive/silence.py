@@ -1,6 +1,6 @@
 """Missing data becomes a technical finding: silence never looks like health. Processing time, given as an argument."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import Final, TypeAlias
 
@@ -9,7 +9,8 @@ import msgspec
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import LEADS, QUANTITIES, SECOND
 
-LINK_SILENCE: Final = 60 * SECOND  # ambulance: domain default; other kinds follow with their rules
+LINK_SILENCE: Final = 60 * SECOND  # where nothing else is said of a unit; per kind of place: rules/places.py
+FOREVER: Final = 2**62  # a place that is closed may say nothing
 SIGNAL_SILENCE_FLOOR: Final = 10 * SECOND
 WAVE_SILENCE: Final = 10 * SECOND
 LINK_SUSPECT: Final = 5 * SECOND  # nothing at all for so long: the link, not the sensor, is silent
@@ -60,6 +61,7 @@ class SilenceWatch:
     def __init__(self, started_at: Instant) -> None:
         self._started_at = started_at
         self._units: dict[str, Instant] = {}
+        self._closed: dict[str, Instant] = {}  # until when a unit's place was closed: silence counts from then
         self._back: dict[str, Instant] = {}  # when a unit's link last came back: its channels count from then
         self._channels: dict[tuple[str, str, str], Instant] = {}
         self._silent: set[SilentKey] = set()
@@ -73,7 +75,7 @@ class SilenceWatch:
         """Takes in when the database last heard of it; a gateway's own absence is not held against a unit."""
         self._last_words[unit] = max(at, self._last_words.get(unit, at))
         if device is None or channel is None:
-            self._units[unit] = max(at, self._started_at - LINK_SILENCE + START_GRACE)
+            self._units[unit] = at
         else:
             self._last_heard[unit, device, channel] = at
             grace = self._started_at - allowed_silence(channel) + START_GRACE
@@ -134,6 +136,7 @@ class SilenceWatch:
     def forget(self, unit: str) -> None:
         """A unit left the registry."""
         self._units.pop(unit, None)
+        self._closed.pop(unit, None)
         self._back.pop(unit, None)
         self._silent = {key for key in self._silent if key[0] != unit}
         self._channels = {key: at for key, at in self._channels.items() if key[0] != unit}
@@ -155,22 +158,30 @@ class SilenceWatch:
         self._silent.difference_update(keys)
 
     def check(
-        self, now: Instant, weak: Collection[str] = frozenset(), resting: Collection[tuple[str, str]] = frozenset()
+        self,
+        now: Instant,
+        weak: Collection[str] = frozenset(),
+        resting: Collection[tuple[str, str]] = frozenset(),
+        allowed: Mapping[str, int] | None = None,
     ) -> list[Silence]:
         """What has changed: channels and units that fell silent or speak again.
 
         ``weak``: units on a weak link, which send every waveform but the ECG later: that is no silence of a sensor.
         ``resting``: devices in service mode, which may be switched off: theirs counts from when service ends.
+        ``allowed``: how long each unit may say nothing.
         """
         if self._last_heard:
             self._resume()
-        changes = [self._judge((unit, None, None), at, now, LINK_SILENCE) for unit, at in self._units.items()]
+        allowed = allowed or {}
+        closed = {unit for unit, limit in allowed.items() if limit == FOREVER}
+        self._closed.update(dict.fromkeys(closed, now))
+        changes = [self._judge_unit(unit, at, now, allowed.get(unit, LINK_SILENCE)) for unit, at in self._units.items()]
         for key, at in self._channels.items():
             if key not in self._watched:
                 continue
             unit, device, channel = key
             limit = allowed_silence(channel)
-            if (unit in weak and _is_put_off(channel)) or (unit, device) in resting:
+            if (unit in weak and _is_put_off(channel)) or (unit, device) in resting or unit in closed:
                 if key not in self._silent:
                     self._channels[key] = now  # it counts from when the link is good, or the device back, again
                 continue
@@ -183,6 +194,13 @@ class SilenceWatch:
             if limit and (now - heard < LINK_SUSPECT or now - at < limit):
                 changes.append(self._judge((unit, device, channel), at, now, limit))
         return [change for change in changes if change is not None]
+
+    def _judge_unit(self, unit: str, at: Instant, now: Instant, limit: int) -> Silence | None:
+        """Neither the gateway's own absence nor the hours in which a place is closed are held against a unit."""
+        key = (unit, None, None)
+        if key not in self._silent:
+            at = max(at, self._started_at - limit + START_GRACE, self._closed.get(unit, at))
+        return self._judge(key, at, now, limit)
 
     def _judge(self, key: SilentKey, at: Instant, now: Instant, limit: int) -> Silence | None:
         silent = now - at >= limit

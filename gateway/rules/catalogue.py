@@ -1,88 +1,88 @@
-"""One row per alert. Limits are defaults of configuration, not advice; sources stand in each row."""
+"""One row per alert, all of them; what a site may change is in ``ruleset``. See ADR 0022."""
 
-from enum import StrEnum
 from typing import Final
 
-import msgspec
-
 from gateway.contract.condition import CONDITIONS
-from gateway.contract.quantity import SECOND
+from gateway.rules.cargo_rows import CARGO
+from gateway.rules.condition import Direction, Threshold
+from gateway.rules.row import Kind, Ladder, Priority, Row
+from gateway.rules.sign_rows import SIGNS
+from gateway.rules.vital_rows import VITALS
 
+_TECHNICAL: Final = Kind.TECHNICAL
 
-class Kind(StrEnum):
-    """Kind of alert condition (IEEE 11073 / IEC 60601-1-8)."""
-
-    PHYSIOLOGICAL = "physiological"
-    TECHNICAL = "technical"
-
-
-class Priority(StrEnum):
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-
-
-class Direction(StrEnum):
-    ABOVE = "above"
-    BELOW = "below"
-
-
-class Threshold(msgspec.Struct, frozen=True):
-    """Breached beyond ``limit``; cleared only ``hysteresis`` back inside it. Durations in us of event time."""
-
-    quantity: str
-    direction: Direction
-    limit: float
-    hysteresis: float
-    for_: int
-    clear_for: int
-
-    def breached(self, value: float) -> bool:
-        return value > self.limit if self.direction is Direction.ABOVE else value < self.limit
-
-    def cleared(self, value: float) -> bool:
-        if self.direction is Direction.ABOVE:
-            return value <= self.limit - self.hysteresis
-        return value >= self.limit + self.hysteresis
-
-
-class Row(msgspec.Struct, frozen=True):
-    """An alert that can be raised. ``threshold`` is None where a detector, not a limit, decides."""
-
-    code: str
-    kind: Kind
-    priority: Priority
-    source: str
-    threshold: Threshold | None = None
-    latching: bool = False  # it happens at an instant and does not end by itself: acknowledging ends it
-
-
-_ROWS: Final = (
+PATH: Final = (
     Row(
-        "heart-rate-high", Kind.PHYSIOLOGICAL, Priority.MEDIUM, "project default for adults, domain facts 2.4",
-        Threshold("heart-rate", Direction.ABOVE, 130, 5, 10 * SECOND, 10 * SECOND),
+        "signal-missing", _TECHNICAL, Priority.LOW, "three expected intervals, at least 10 s",
+        zh="信号中断", en="Signal missing", inhibited_by=("link-lost",),
     ),
     Row(
-        "heart-rate-low", Kind.PHYSIOLOGICAL, Priority.MEDIUM, "project default for adults, domain facts 2.4",
-        Threshold("heart-rate", Direction.BELOW, 45, 5, 10 * SECOND, 10 * SECOND),
+        "link-lost", _TECHNICAL, Priority.MEDIUM, "per kind of place, domain facts 10.1: see places.py",
+        zh="链路断开", en="Link lost",
     ),
-    Row("signal-missing", Kind.TECHNICAL, Priority.LOW, "three expected intervals, at least 10 s"),
-    Row("link-lost", Kind.TECHNICAL, Priority.MEDIUM, "ambulance: 60 s, domain facts 10.1"),
-    Row("lead-off", Kind.TECHNICAL, Priority.LOW, "the device's own report"),
-    Row("shedding", Kind.TECHNICAL, Priority.MEDIUM, "an outbox is full and drops declared ranges"),
-    Row("duplicate-identity", Kind.TECHNICAL, Priority.HIGH, "two devices answer to one unit's name", latching=True),
-    Row("broker-log-lost", Kind.TECHNICAL, Priority.HIGH, "the log was wiped or ran ahead of us", latching=True),
-    Row("broker-lost", Kind.TECHNICAL, Priority.HIGH, "the gateway cannot reach the broker: nothing new arrives"),
-    *(Row(row.code, Kind.TECHNICAL, Priority(row.priority), row.meaning) for row in CONDITIONS.values()),
+    Row(
+        "lead-off", _TECHNICAL, Priority.LOW, "the device's own report",
+        zh="导联脱落", en="Lead off",
+    ),
+    Row(
+        "shedding", _TECHNICAL, Priority.MEDIUM, "an outbox is full and drops declared ranges",
+        zh="终端存储已满，正在丢弃波形", en="Storage full: waveforms are being shed",
+    ),
+    Row(
+        "duplicate-identity", _TECHNICAL, Priority.HIGH, "two devices answer to one unit's name",
+        latching=True, zh="同一身份出现两份不同数据", en="Two sources under one identity",
+    ),
+    Row(
+        "broker-log-lost", _TECHNICAL, Priority.HIGH, "the log was wiped or ran ahead of us",
+        latching=True, zh="消息日志丢失", en="Broker log lost",
+    ),
+    Row(
+        "broker-lost", _TECHNICAL, Priority.HIGH, "the gateway cannot reach the broker: nothing new arrives",
+        zh="与消息服务器断开", en="Broker unreachable",
+    ),
+    Row(
+        "canary-late", _TECHNICAL, Priority.HIGH, "this project: a canary comes every 5 s; its silence is told in 30 s",
+        zh="链路监护停止", en="The watch has stopped",
+    ),
+    Row(
+        "nobody-on-duty", _TECHNICAL, Priority.HIGH, "a step of a ladder asks a role that nobody has now, ADR 0023",
+        zh="无人值班", en="Nobody on duty",
+    ),
 )  # fmt: skip
+_ZH: Final = {
+    "battery-low": "电池电量低", "clock-unset": "设备时钟未设置", "probe-fault": "探头故障", "sensor-off": "传感器脱落",
+    "sensor-fault": "传感器故障", "signal-poor": "信号质量差", "cuff-error": "袖带错误", "body-moved": "测量时身体移动",
+    "irregular-pulse": "脉搏不规则", "strip-error": "试纸错误", "out-of-measuring-range": "超出测量范围",
+    "ambient-temperature": "环境温度不适", "device-fault": "设备故障", "self-test-failed": "自检失败",
+    "calibration-due": "需要校准", "mains-lost": "市电中断", "pressure-low": "压力过低", "pressure-high": "压力过高",
+    "pump-fault": "泵故障", "compressor-fault": "压缩机故障", "oxygen-purity-low": "氧浓度低", "occlusion": "管路阻塞",
+    "air-in-line": "管路有气泡", "infusion-ended": "输液结束", "disconnected-circuit": "呼吸回路断开",
+    "airway-pressure-high": "气道压力过高", "airway-pressure-low": "气道压力过低", "scanner-silent": "扫描器无数据",
+    "beacon-silent": "信标无信号", "paper-out": "缺纸", "link-fault": "设备无应答",
+}  # fmt: skip
+DEVICES: Final = tuple(
+    Row(row.code, _TECHNICAL, Priority(row.priority), row.meaning, zh=_ZH.get(row.code, row.code), en=row.meaning)
+    for row in CONDITIONS.values()
+)
 
-CATALOGUE: Final[dict[str, Row]] = {row.code: row for row in _ROWS}
-_SIDE: Final = {Direction.ABOVE: "high", Direction.BELOW: "low"}
+ROWS: Final = (*VITALS, *SIGNS, *CARGO, *PATH, *DEVICES)
+CATALOGUE: Final[dict[str, Row]] = {row.code: row for row in ROWS}
 THRESHOLDS: Final[dict[str, tuple[Row, ...]]] = {
-    quantity: tuple(row for row in _ROWS if row.threshold and row.threshold.quantity == quantity)
-    for quantity in {row.threshold.quantity for row in _ROWS if row.threshold}
+    quantity: tuple(row for row in ROWS if quantity in row.quantities)
+    for quantity in sorted({quantity for row in ROWS for quantity in row.quantities})
 }
-LIMITS: Final[dict[str, dict[str, float]]] = {
-    quantity: {_SIDE[row.threshold.direction]: row.threshold.limit for row in rows if row.threshold}
-    for quantity, rows in THRESHOLDS.items()
-}
+"""Quantities that rows wait for, each with its rows."""
+
+__all__ = [
+    "CATALOGUE",
+    "DEVICES",
+    "PATH",
+    "ROWS",
+    "THRESHOLDS",
+    "Direction",
+    "Kind",
+    "Ladder",
+    "Priority",
+    "Row",
+    "Threshold",
+]

@@ -3,23 +3,38 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
+
 from gateway.contract.envelope import Instant
-from gateway.contract.quantity import QUANTITIES, SECOND
-from gateway.rules.catalogue import CATALOGUE, THRESHOLDS
+from gateway.contract.quantity import HOUR, QUANTITIES, SECOND
+from gateway.rules.catalogue import CATALOGUE
 from gateway.rules.hold import Edge, Hold
-from gateway.rules.switches import CODES, Switches, read_report
-from gateway.rules.threshold import Finding, Thresholds
+from gateway.rules.patient import Patient
+from gateway.rules.row import Priority, Row
+from gateway.rules.switches import CODES, Report, Switches, event_validity, read_report
+from gateway.rules.threshold import Finding, Reading, Thresholds
 
 DEVICE_PRECEDENCE: Final = 5 * SECOND  # a derived value counts only when the device's own is older than this
+BLIND: Final = "missed-while-blind"
+BLIND_OWNER: Final = "doctor"
+BLIND_DEADLINE: Final = 4 * HOUR  # after it came: project default, a shift's half
+_VALIDITY: Final = {name: row.clinical_validity for name, row in QUANTITIES.items()}
+_NOTHING: Final[list[Finding]] = []
 
 
 class Rules:
-    """Findings from values and reports. State: the thresholds' holds, and when a device last gave its own value."""
+    """Findings from values and reports. State: the thresholds' clocks and channels, and the switches."""
 
     def __init__(self, thresholds: Thresholds, switches: Switches | None = None) -> None:
         self.thresholds = thresholds
+        self._channels = thresholds.channels
         self.switches = switches or Switches()
-        self._own_value_at: dict[tuple[str, str], Instant] = {}
+        self._review = True  # limits may have changed: alerts of rows that do not count any more have to end
+
+    @property
+    def version(self) -> str:
+        """Of everything that decides when an alert is raised."""
+        return self.thresholds.ruleset.version
 
     def restore(self, subject: str, code: str, at: Instant) -> None:
         """An alert that was open when the gateway stopped, should nothing else be known of its switch."""
@@ -29,6 +44,21 @@ class Rules:
     def take_dirty(self) -> list[tuple[str, str, Hold]]:
         """What the next commit must write so that a restart goes on from here."""
         return self.thresholds.take_dirty() + self.switches.take_dirty()
+
+    def set_patients(self, patients: dict[str, Patient]) -> list[str]:
+        """Whom each unit's values speak of from now on; returns the units for which limits may have changed."""
+        changed = self.thresholds.set_patients(patients)
+        self._review = self._review or bool(changed)
+        return changed
+
+    def check(self, now: Instant) -> list[Finding]:
+        """What changed limits have ended; call it about once a second."""
+        if not self._review:
+            return _NOTHING
+        self._review = False
+        return self.thresholds.orphans(now)
+
+    # ---- values -----------------------------------------------------------------------------------------------------
 
     def value(
         self,
@@ -43,14 +73,36 @@ class Rules:
         simulated: bool,
     ) -> list[Finding]:
         """One plausible value. ``age``: received - event time, us; past the clinical validity it does not page."""
-        if quantity not in THRESHOLDS or age > QUANTITIES[quantity].clinical_validity:
-            return []
-        key = (unit, quantity)
-        if not derived:
-            self._own_value_at[key] = at
-        elif at - self._own_value_at.get(key, -DEVICE_PRECEDENCE) < DEVICE_PRECEDENCE:
-            return []
-        return self.thresholds.evaluate(unit, device, quantity, value, at, simulated)
+        channel = self._channels.get((unit, quantity)) or self.thresholds.channel(unit, quantity)
+        blind = age > _VALIDITY[quantity] or at < channel.marks.get(device, at)
+        if not blind:
+            if not derived:
+                channel.own_at = max(at, channel.own_at)
+            elif at - channel.own_at < DEVICE_PRECEDENCE:
+                return _NOTHING
+            channel.marks[device] = at
+        if channel.low <= value <= channel.high and not channel.busy:
+            return _NOTHING
+        findings = self.thresholds.judge(
+            channel, Reading(unit, device, quantity, value, at, age, simulated), blind=blind
+        )
+        return [self._missed(one, age) for one in findings if one.edge is Edge.RAISE] if blind else findings
+
+    def _missed(self, finding: Finding, age: int) -> Finding:
+        """It would have paged: a soundless task for somebody, by a time, instead."""
+        received_at = finding.at + age
+        details = {
+            "rule": finding.row.code, "measured_at": finding.at, "received_at": received_at, "late": True,
+            "sound": False, "owner": BLIND_OWNER, "deadline": received_at + BLIND_DEADLINE,
+        }  # fmt: skip
+        return msgspec.structs.replace(
+            finding,
+            row=self._row(BLIND),
+            subject=f"{finding.subject}/{finding.row.code}",
+            details=finding.details | details,
+        )
+
+    # ---- reports ----------------------------------------------------------------------------------------------------
 
     def report(
         self,
@@ -62,8 +114,9 @@ class Rules:
         *,
         simulated: bool,
         mutes: Callable[[str], bool],
+        age: int = 0,
     ) -> list[Finding]:
-        """An event of a device that switches an alert on or off; one that is older than the last changes nothing.
+        """An event of a device or detector that switches an alert on or off; an older one than the last does nothing.
 
         ``mutes``: whether a device is in service mode now. What begins then is remembered, not raised; what ends, ends.
 
@@ -71,16 +124,38 @@ class Rules:
             BadCondition: a condition that does not say what or whether.
         """
         report = read_report(name, details)
-        finding = self.switches.move(unit, device, report, at, simulated) if report else None
-        if finding is None or (finding.edge is Edge.RAISE and mutes(finding.device or device)):
+        if report is None or not self._row(report.code).enabled:
             return []
-        return [finding]
+        validity = event_validity(name)
+        if validity is not None and age > validity:
+            if not report.on or self._row(report.code).priority is not Priority.HIGH:
+                return []
+            subject = report.subject(unit, device)
+            blind = Finding(self._row(report.code), Edge.RAISE, subject, unit, device, at, details=dict(report.details),
+                            simulated=simulated)  # fmt: skip
+            return [self._stamped(self._missed(blind, age))]
+        finding = self.switches.move(unit, device, report, at, simulated)
+        if finding is None or (
+            finding.edge is Edge.RAISE and (mutes(finding.device or device) or self._off(report, at))
+        ):
+            return []
+        return [self._stamped(finding)]
+
+    def _off(self, report: Report, at: Instant) -> bool:
+        """Whether the site does not want to be told of it at this hour."""
+        hours = self._row(report.code).hours
+        return hours is not None and not hours.open(at, self.thresholds.ruleset.utc_offset)
+
+    def standing(self, unit: str, device: str | None, at: Instant, simulated: bool) -> list[Finding]:
+        """What is switched on now at a device (None: at every device of the unit), raised anew."""
+        return [self._stamped(finding) for finding in self.switches.standing(unit, device, at, simulated)]
 
     def technical(self, code: str, unit: str, raised: bool, at: Instant, simulated: bool, detail: str) -> Finding:
         """Trouble with a unit as a whole (shedding, duplicate identity) or, with ``unit=""``, with the gateway."""
         edge = Edge.RAISE if raised else Edge.CLEAR
         subject = f"unit/{unit}" if unit else "gateway"
-        return Finding(CATALOGUE[code], edge, subject, unit, None, at, details={"why": detail}, simulated=simulated)
+        finding = Finding(CATALOGUE[code], edge, subject, unit, None, at, details={"why": detail}, simulated=simulated)
+        return self._stamped(finding)
 
     def silence(
         self,
@@ -91,13 +166,25 @@ class Rules:
         now: Instant,
         since: Instant,
         simulated: bool,
+        task: str = "",
     ) -> Finding:
         """A unit or one channel of a device fell silent, or speaks again."""
         edge = Edge.RAISE if silent else Edge.CLEAR
         if device is None:
-            row, subject = CATALOGUE["link-lost"], f"unit/{unit}"
+            code, subject = "link-lost", f"unit/{unit}"
         else:
-            row, subject = CATALOGUE["signal-missing"], f"channel/{unit}/{device}/{channel}"
-        return Finding(
-            row, edge, subject, unit, device, now, details={"channel": channel, "since": since}, simulated=simulated
+            code, subject = "signal-missing", f"channel/{unit}/{device}/{channel}"
+        details: dict[str, Any] = {"channel": channel, "since": since} | ({"task": task} if task else {})
+        return self._stamped(
+            Finding(CATALOGUE[code], edge, subject, unit, device, now, details=details, simulated=simulated)
         )
+
+    def _row(self, code: str) -> Row:
+        return self.thresholds.ruleset.rows[code]
+
+    def _stamped(self, finding: Finding) -> Finding:
+        """As the site has the row, with the version that made it."""
+        if finding.edge is Edge.CLEAR:
+            return finding
+        details = finding.details | {"rules_version": self.version}
+        return msgspec.structs.replace(finding, row=self._row(finding.row.code), details=details)

@@ -7,8 +7,10 @@ import msgspec
 
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import SECOND
+from gateway.rules.condition import Memory
 
-MAX_PAUSE: Final = 30 * SECOND  # after a longer pause in the data a half-elapsed duration starts again
+MAX_PAUSE: Final = 30 * SECOND  # after a longer pause in the data a half-elapsed duration starts again ...
+PAUSES: Final = 2  # ... or after half of the duration, where that is longer: readings may be minutes apart
 
 
 class Edge(Enum):
@@ -16,26 +18,33 @@ class Edge(Enum):
     CLEAR = 2
 
 
-class Hold(msgspec.Struct, frozen=True, gc=False):
+class Hold(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """State of one (subject, rule): ``since`` when breaching (or, while firing, clearing) began."""
 
     firing: bool = False
     since: Instant | None = None
     last_at: Instant = 0
+    memory: Memory = ()  # of the row's condition
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing has begun."""
+        return self.since is None and not self.firing and not self.memory
 
 
 def hold(
-    state: Hold, *, breached: bool, cleared: bool, at: Instant, for_: int, clear_for: int
+    state: Hold, *, breached: bool, cleared: bool, at: Instant, for_: int, clear_for: int, memory: Memory = ()
 ) -> tuple[Hold, Edge | None]:
     """The state after one more value, and the edge it makes. A value older than the last one changes nothing."""
     if at < state.last_at:
         return state, None
     toward_edge = cleared if state.firing else breached
     if not toward_edge:
-        return Hold(state.firing, None, at), None
-    paused = at - state.last_at > MAX_PAUSE
+        return Hold(state.firing, None, at, memory), None
+    duration = clear_for if state.firing else for_
+    paused = at - state.last_at > max(MAX_PAUSE, duration // PAUSES)
     since = at if state.since is None or paused else state.since
-    if at - since < (clear_for if state.firing else for_):
-        return Hold(state.firing, since, at), None
+    if at - since < duration:
+        return Hold(state.firing, since, at, memory), None
     edge = Edge.CLEAR if state.firing else Edge.RAISE
-    return Hold(not state.firing, None, at), edge
+    return Hold(not state.firing, None, at, memory), edge

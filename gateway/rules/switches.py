@@ -5,15 +5,18 @@ service ends is raised then. Its state is kept like a rule's clock, so a restart
 """
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
 from gateway.contract.condition import CONDITIONS, EVENT
-from gateway.contract.envelope import Instant
+from gateway.contract.envelope import RESERVED_DEVICE, Instant
+from gateway.contract.quantity import HOUR, SECOND
 from gateway.contract.topic import ID_PATTERN
 from gateway.rules.catalogue import CATALOGUE
 from gateway.rules.hold import Edge, Hold
+from gateway.rules.sign_rows import RHYTHM
 from gateway.rules.threshold import Finding
 
 LEAD_OFF: Final = "lead-off"
@@ -22,7 +25,12 @@ SILENT_ROW: Final = "link-fault"
 AGENT: Final = "agent"  # the device name of the agent's own events
 UNNAMED: Final = "device-fault"  # the row of a condition that this program has no row for
 LONGEST_PART: Final = 64
-CODES: Final = frozenset({LEAD_OFF, *CONDITIONS})
+RHYTHM_EVENT: Final = "rhythm"  # of a detector of ours: its details name the row and say whether it begins or ends
+ST_EVENT: Final = "st-criteria"
+BED_EXIT: Final = "bed-exit"
+ECG_READ: Final = "ecg-read"
+RHYTHMS: Final = frozenset(row.code for row in RHYTHM)
+CODES: Final = frozenset({LEAD_OFF, BED_EXIT, *RHYTHMS, *CONDITIONS})
 _LEADS: Final = {"lead-off": True, "lead-on": False}
 # Events that tell of one part of what is behind a device: (code, on, the detail that names the part)
 PARTS: Final = {
@@ -31,6 +39,25 @@ PARTS: Final = {
     "beacon-silent": ("beacon-silent", True, "id"),
     "beacon-seen-again": ("beacon-silent", False, "id"),
 }
+# Events that tell of a person: (row, on, happens at an instant). Of a bed any of its sensors may speak.
+SIGNS: Final = {
+    "bed-exit": (BED_EXIT, True, False),
+    "bed-return": (BED_EXIT, False, False),
+    "bed-occupied": (BED_EXIT, False, False),
+    "tip-over": ("tip-over", True, True),
+    "help-button": ("help-button", True, True),
+}
+# How long after it happened an event still pages; one that is not named here is a state, which may still last.
+_VALIDITY: Final = {
+    **dict.fromkeys(SIGNS, HOUR),  # a fall: domain facts 10.1
+    RHYTHM_EVENT: 30 * SECOND,  # as the ECG it was found in: domain facts 10.1
+    ST_EVENT: HOUR,  # a tracing is worth reading for longer than a rhythm is worth a page: project default
+}
+
+
+def event_validity(name: str) -> int | None:
+    """How late an event may come and still page, us; None where that is not judged."""
+    return _VALIDITY.get(name)
 
 
 class BadCondition(ValueError):
@@ -43,7 +70,15 @@ class Report(msgspec.Struct, frozen=True):
     code: str
     part: str
     on: bool
-    device: str = ""  # whom the agent speaks of; "" = who says it
+    device: str = ""  # whom the agent or a detector speaks of; "" = who says it
+    detected: bool = False  # by a detector of ours
+    of_unit: bool = False  # it is about the person the unit speaks for, whichever device says it
+    instant: bool = False  # it happens and does not last
+    details: dict[str, Any] = {}
+
+    def subject(self, unit: str, device: str) -> str:
+        """What the alert is about."""
+        return f"unit/{unit}" if self.of_unit else subject_of(unit, self.device or device, self.part)
 
 
 def read_report(name: str, details: dict[str, Any]) -> Report | None:
@@ -59,10 +94,14 @@ def read_report(name: str, details: dict[str, Any]) -> Report | None:
     if name in PARTS:
         code, on, key = PARTS[name]
         return Report(code, str(details.get(key, ""))[:LONGEST_PART], on)
-    if name == SILENT:
-        return _read_silence(details)
-    if name != EVENT:
-        return None
+    if name in SIGNS:
+        code, on, instant = SIGNS[name]
+        return Report(code, "", on, of_unit=code == BED_EXIT, instant=instant, details=details)
+    read = _READERS.get(name)
+    return None if read is None else read(details)
+
+
+def _read_condition(details: dict[str, Any]) -> Report:
     code, state, part = details.get("code"), details.get("state"), details.get("part", "")
     if not (isinstance(code, str) and 0 < len(code) <= LONGEST_PART and state in ("on", "off")):
         raise BadCondition(f"code {code!r:.80}, state {state!r:.80}")
@@ -77,6 +116,28 @@ def _read_silence(details: dict[str, Any]) -> Report:
     if not (isinstance(device, str) and re.fullmatch(ID_PATTERN, device) and state in ("silent", "speaking")):
         raise BadCondition(f"device {device!r:.80}, state {state!r:.80}")
     return Report(SILENT_ROW, "", state == "silent", device)
+
+
+def _read_rhythm(details: dict[str, Any]) -> Report:
+    code, state, device = details.get("code"), details.get("state"), details.get("device")
+    if not (code in RHYTHMS and isinstance(code, str) and isinstance(device, str) and state in ("on", "off")):
+        raise BadCondition(f"code {code!r:.80}, state {state!r:.80}, device {device!r:.80}")
+    return Report(code, "", state == "on", device, detected=True, of_unit=True, details=details)
+
+
+def _read_st(details: dict[str, Any]) -> Report:
+    device = details.get("device")
+    if not isinstance(device, str):
+        raise BadCondition(f"device {device!r:.80}")
+    return Report(ECG_READ, "", True, device, detected=True, of_unit=True, instant=True, details=details)
+
+
+_READERS: Final[dict[str, Callable[[dict[str, Any]], Report]]] = {
+    EVENT: _read_condition,
+    SILENT: _read_silence,
+    RHYTHM_EVENT: _read_rhythm,
+    ST_EVENT: _read_st,
+}
 
 
 def subject_of(unit: str, device: str, part: str) -> str:
@@ -101,20 +162,22 @@ class Switches:
     def move(self, unit: str, device: str, report: Report, at: Instant, simulated: bool) -> Finding | None:
         """The finding the report makes; None when a later report is known already.
 
-        Only the agent may speak of another device.
+        Only the agent may speak of another device, and only a detector of ours of the person.
         """
-        if report.device:
-            if device != AGENT:
-                return None
-            device = report.device
-        subject = subject_of(unit, device, report.part)
+        if report.device and device != (RESERVED_DEVICE if report.detected else AGENT):
+            return None
+        subject, device = report.subject(unit, device), report.device or device
+        if report.instant:
+            details = report.details
+            return Finding(CATALOGUE[report.code], Edge.RAISE, subject, unit, device, at, details=dict(details),
+                           simulated=simulated)  # fmt: skip
         key = (subject, report.code)
         before = self._states.get(key)
         if before is not None and at < before.last_at:
             return None
         self._states[key] = Hold(firing=report.on, since=None, last_at=at)
         self._dirty.add(key)
-        return _finding(key, unit, device, report.on, at, simulated)
+        return _finding(key, unit, device, report.on, at, simulated, report.details)
 
     def standing(self, unit: str, device: str | None, at: Instant, simulated: bool) -> list[Finding]:
         """What is on now at a device (None: at every device of the unit), as findings that raise it anew."""
@@ -126,6 +189,11 @@ class Switches:
                 found.append(_finding(key, unit, subject.split("/")[2], True, at, simulated))
         return found
 
+    def rhythms(self, unit: str) -> list[str]:
+        """The rhythms that were told of the unit and have not ended."""
+        states, subject = self._states, f"unit/{unit}"
+        return [code for code in sorted(RHYTHMS) if (held := states.get((subject, code))) is not None and held.firing]
+
     def take_dirty(self) -> list[tuple[str, str, Hold]]:
         """The switches moved since the last call."""
         changed = [(subject, code, self._states[subject, code]) for subject, code in sorted(self._dirty)]
@@ -133,9 +201,12 @@ class Switches:
         return changed
 
 
-def _finding(key: tuple[str, str], unit: str, device: str, on: bool, at: Instant, simulated: bool) -> Finding:
+def _finding(
+    key: tuple[str, str], unit: str, device: str, on: bool, at: Instant, simulated: bool,
+    said: dict[str, Any] | None = None,
+) -> Finding:  # fmt: skip
     subject, code = key
     part = "/".join(subject.split("/")[3:])
-    details = {"part": part} if part else {}
+    details = dict(said or {}) | ({"part": part} if part else {})
     edge = Edge.RAISE if on else Edge.CLEAR
     return Finding(CATALOGUE[code], edge, subject, unit, device, at, details=details, simulated=simulated)

@@ -1,14 +1,28 @@
-"""Values against the catalogue's limits."""
+"""Values against the limits of those they speak of.
 
+Every value is judged at its event time. A *channel* is one quantity of one unit: the rows that wait for it, with the
+limits of the patient, and per device the time up to which it has been judged (its watermark): what is older changes
+nothing, so that a late value never clears a newer alert. Nearly every value lies where no row waits for anything; that
+path does no more than note the time.
+"""
+
+import math
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
+from gateway.admit import LATE_AFTER
 from gateway.contract.envelope import Instant
-from gateway.rules.catalogue import THRESHOLDS, Row
+from gateway.contract.topic import UnitKind
+from gateway.rules.condition import EVERY_PROBE, Combined, Condition, Direction, Threshold
 from gateway.rules.hold import Edge, Hold, hold
+from gateway.rules.patient import NOBODY, Patient, row_for
+from gateway.rules.row import Kind, Priority, Row
+from gateway.rules.ruleset import Ruleset, default_ruleset
 
 _IDLE: Final = Hold()
+BLIND_PREFIX: Final = "blind/"  # before a row's code: its clock on values that came too late to page
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -26,62 +40,260 @@ class Finding(msgspec.Struct, frozen=True):
     simulated: bool = False
 
 
+class Reading(msgspec.Struct, frozen=True, gc=False):
+    """One value on its way through the rules. ``age``: received - event time, us."""
+
+    unit: str
+    device: str
+    quantity: str
+    value: float
+    at: Instant
+    age: int
+    simulated: bool
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """One row that waits for a channel."""
+
+    row: Row
+    condition: Condition
+    subject: str
+    blind_code: str  # of its clock on late values
+
+
+class Channel(msgspec.Struct):
+    """One quantity of one unit."""
+
+    slots: tuple[Slot, ...]
+    low: float  # from here ...
+    high: float  # ... to here no slot minds while none is ``busy``
+    busy: set[tuple[str, str]]  # (subject, rule) of slots for which something has begun
+    marks: dict[str, Instant]  # device: event time up to which it has been judged
+    own_at: Instant  # when a device last gave its own value
+
+
 class Thresholds:
     """The holds of every (subject, rule). ``dirty``: those to be written with the next commit."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, ruleset: Ruleset | None = None, kind_of: Callable[[str], UnitKind | None] = lambda _: None
+    ) -> None:
+        self.ruleset = ruleset or default_ruleset()
         self.holds: dict[tuple[str, str], Hold] = {}
         self.dirty: set[tuple[str, str]] = set()
+        self.patients: dict[str, Patient] = {}
+        self._kind_of = kind_of
+        self.channels: dict[tuple[str, str], Channel] = {}
+        self._limits: dict[str, dict[str, dict[str, float]]] = {}
 
-    def evaluate(
-        self, unit: str, device: str, quantity: str, value: float, at: Instant, simulated: bool
-    ) -> list[Finding]:
-        """The edges one value makes for the unit it speaks of."""
-        rows = THRESHOLDS.get(quantity)
-        if rows is None:
-            return []
-        subject = f"unit/{unit}"
+    # ---- channels ---------------------------------------------------------------------------------------------------
+
+    def channel(self, unit: str, quantity: str) -> Channel:
+        """The rows that wait for a quantity of a unit, for the patient of now."""
+        key = (unit, quantity)
+        found = self.channels.get(key)
+        if found is None:
+            found = self.channels[key] = self._open(unit, quantity)
+        return found
+
+    def _open(self, unit: str, quantity: str, marks: dict[str, Instant] | None = None, own_at: Instant = 0) -> Channel:
+        slots: list[Slot] = []
+        for row in self.rows(unit, quantity):
+            slots += _slots(row, unit, quantity)
+        bands = [slot.condition.quiet(quantity) for slot in slots]
+        low, high = max((b[0] for b in bands), default=-math.inf), min((b[1] for b in bands), default=math.inf)
+        busy = {
+            (slot.subject, code)
+            for slot in slots
+            for code in (slot.row.code, slot.blind_code)
+            if not self.holds.get((slot.subject, code), _IDLE).idle
+        }
+        return Channel(tuple(slots), low, high, busy, {} if marks is None else marks, own_at)
+
+    def rows(self, unit: str, quantity: str) -> list[Row]:
+        """The rows on a quantity that speak of the unit and its patient, with the limits that count for them."""
+        patient, kind = self.patients.get(unit, NOBODY), self._kind_of(unit)
+        found = []
+        for row in self.ruleset.by_quantity.get(quantity, ()):
+            here = row.places is None or kind in row.places
+            fitted = row_for(row, patient) if here and row.kind is Kind.PHYSIOLOGICAL else row if here else None
+            if fitted is not None:
+                found.append(fitted)
+        return found
+
+    def limits(self, unit: str) -> dict[str, dict[str, float]]:
+        """Between what limits each quantity raises nothing: the nearest on either side."""
+        known = self._limits.get(unit)
+        if known is None:
+            known = self._limits[unit] = {}
+            for quantity in self.ruleset.by_quantity:
+                low, high = _nearest([row.threshold for row in self.rows(unit, quantity) if row.threshold])
+                if sides := ({"low": low} if low is not None else {}) | ({"high": high} if high is not None else {}):
+                    known[quantity] = sides
+        return known
+
+    def set_patients(self, patients: dict[str, Patient]) -> list[str]:
+        """Takes in whom each unit's values speak of; returns the units for which limits may have changed."""
+        units = patients.keys() | self.patients.keys()
+        changed = sorted(unit for unit in units if patients.get(unit) != self.patients.get(unit))
+        self.patients = patients
+        for unit in changed:
+            self._limits.pop(unit, None)
+            for key, channel in self.channels.items():
+                if key[0] == unit:
+                    self.channels[key] = self._open(*key, channel.marks, channel.own_at)
+        return changed
+
+    # ---- values -----------------------------------------------------------------------------------------------------
+
+    def judge(self, channel: Channel, reading: Reading, *, blind: bool = False) -> list[Finding]:
+        """The edges of one value that may mean something. ``blind``: it came too late to page or to clear."""
         findings = []
-        for row in rows:
-            finding = self._evaluate_row(row, subject, unit, device, value, at, simulated)
-            if finding is not None:
-                findings.append(finding)
+        for slot in channel.slots:
+            row = slot.row
+            if blind and row.priority is not Priority.HIGH:
+                continue
+            if row.hours is not None and not row.hours.open(reading.at, self.ruleset.utc_offset):
+                continue
+            code = slot.blind_code if blind else row.code
+            edge, before = self._step(slot, code, reading.quantity, reading.value, reading.at, blind)
+            if edge is not None:
+                findings.append(self._explain(slot, edge, before, reading))
         return findings
 
-    def _evaluate_row(
-        self, row: Row, subject: str, unit: str, device: str, value: float, at: Instant, simulated: bool
-    ) -> Finding | None:
-        threshold = row.threshold
-        assert threshold is not None
-        key = (subject, row.code)
-        before = self.holds.get(key, _IDLE)
-        if before.since is None and not before.firing and at >= before.last_at and not threshold.breached(value):
-            self.holds[key] = Hold(last_at=at)  # nearly every value, nearly always
-            return None
-        after, edge = hold(
-            before,
-            breached=threshold.breached(value),
-            cleared=threshold.cleared(value),
-            at=at,
-            for_=threshold.for_,
-            clear_for=threshold.clear_for,
-        )
-        self.holds[key] = after
-        if after.since != before.since or after.firing is not before.firing:
+    def orphans(self, now: Instant) -> list[Finding]:
+        """Alerts whose row does not speak of the patient or the place any more: they end, and say why."""
+        ended = []
+        for key, state in list(self.holds.items()):
+            subject, code = key
+            row, unit = self.ruleset.rows.get(code), subject.split("/")[1]
+            if not state.firing or row is None or self._waits(row, unit, subject):
+                continue
+            self.holds[key] = _IDLE
             self.dirty.add(key)
-        if edge is None:
-            return None
-        details = {"quantity": threshold.quantity, "since": before.since or at}
-        return Finding(row, edge, subject, unit, device, at, value, threshold.limit, details, simulated)
+            details = {"why": "its limit does not count here any more", "rules_version": self.ruleset.version}
+            ended.append(Finding(row, Edge.CLEAR, subject, unit, None, now, details=details))
+        return ended
+
+    def _waits(self, row: Row, unit: str, subject: str) -> bool:
+        return any(
+            slot.row.code == row.code and slot.subject == subject
+            for quantity in row.quantities
+            for slot in self.channel(unit, quantity).slots
+        )
+
+    def _step(
+        self, slot: Slot, code: str, quantity: str, value: float, at: Instant, blind: bool
+    ) -> tuple[Edge | None, Hold]:
+        """The edge a value makes, and the hold before it."""
+        key, condition = (slot.subject, code), slot.condition
+        before = self.holds.get(key, _IDLE)
+        if blind and at < before.last_at:
+            return None, before
+        at = max(at, before.last_at)  # two devices that measure the same are not read at the same instant
+        verdict = condition.judge(before.memory, quantity, value, at)
+        after, edge = hold(
+            before, breached=verdict.breached, cleared=verdict.cleared, at=at,
+            for_=condition.for_, clear_for=condition.clear_for, memory=verdict.memory,
+        )  # fmt: skip
+        if condition.each and verdict.breached and edge is None:
+            edge = Edge.RAISE
+        if after.idle and before.idle:
+            return edge, before
+        self.holds[key] = after
+        if after.since != before.since or after.firing is not before.firing or after.memory != before.memory:
+            self.dirty.add(key)
+        if after.idle is not before.idle:
+            self._note_busy(slot, key, after.idle)
+        return edge, before
+
+    def _note_busy(self, slot: Slot, key: tuple[str, str], idle: bool) -> None:
+        """A row with several quantities is busy on all their channels."""
+        unit = slot.subject.split("/")[1]
+        for quantity in slot.condition.quantities:
+            busy = self.channel(unit, quantity).busy
+            if idle:
+                busy.discard(key)
+            else:
+                busy.add(key)
+
+    def _explain(self, slot: Slot, edge: Edge, before: Hold, reading: Reading) -> Finding:
+        """The finding with what made it: quantity, limits, window, whose limits they are."""
+        condition, quantity, at = slot.condition, reading.quantity, reading.at
+        details: dict[str, Any] = {"quantity": quantity, "since": before.since or at, "for": condition.for_}
+        details["rules_version"] = self.ruleset.version
+        if isinstance(condition, Combined):
+            limits = [part.threshold for part in condition.parts]
+            limit = next(one.limit for one in limits if one.quantity == quantity)
+            details["parts"] = [{"quantity": one.quantity, "limit": one.limit} for one in limits]
+        else:
+            limit = condition.limit
+        if slot.row.kind is Kind.PHYSIOLOGICAL:
+            details |= self._whose(slot.row.code, reading.unit)
+        if reading.age > LATE_AFTER:
+            details |= {"measured_at": at, "late": True}
+        return Finding(
+            slot.row, edge, slot.subject, reading.unit, reading.device, at, reading.value, limit, details,
+            reading.simulated,
+        )  # fmt: skip
+
+    def _whose(self, code: str, unit: str) -> dict[str, Any]:
+        patient = self.patients.get(unit, NOBODY)
+        told: dict[str, Any] = {"population": str(patient.placed.population)}
+        if patient.placed.assumed:
+            told["assumed"] = True
+        if patient.id:
+            told["person"] = patient.id
+        own = patient.limits.get(code)
+        return told if own is None else told | {"person_limit": own.id, "limit_by": own.set_by}
+
+    # ---- state ------------------------------------------------------------------------------------------------------
+
+    def restore(self, subject: str, code: str, state: Hold) -> None:
+        """A clock as it was when the gateway stopped."""
+        self.holds[subject, code] = state
+
+    def heard(self, unit: str, device: str, quantity: str, at: Instant) -> None:
+        """The newest value of a device that had been judged when the gateway stopped: its clocks go on from there."""
+        channel = self.channel(unit, quantity)
+        channel.marks[device] = max(at, channel.marks.get(device, at))
+        for key in channel.busy:
+            state = self.holds[key]
+            if not key[1].startswith(BLIND_PREFIX) and at > state.last_at:
+                self.holds[key] = msgspec.structs.replace(state, last_at=at)
 
     def forget(self, subject: str) -> None:
         """Everything half elapsed or raised for a subject begins anew."""
-        for key in [key for key in self.holds if key[0] == subject]:
+        gone = {key for key in self.holds if key[0] == subject or key[0].startswith(subject + "/")}
+        for key in gone:
             self.holds[key] = _IDLE
             self.dirty.add(key)
+        for channel in self.channels.values():
+            channel.busy -= gone
 
     def take_dirty(self) -> list[tuple[str, str, Hold]]:
         """The holds changed since the last call."""
         changed = [(subject, rule, self.holds[subject, rule]) for subject, rule in sorted(self.dirty)]
         self.dirty.clear()
         return changed
+
+
+def _slots(row: Row, unit: str, quantity: str) -> list[Slot]:
+    """The row once, or once for each of its probes that the quantity has to do with."""
+    if row.condition is None:
+        return []
+    subject, blind = f"unit/{unit}", BLIND_PREFIX + row.code
+    if not row.probes:
+        return [Slot(row, row.condition, subject, blind)]
+    named = next(name for name in row.condition.quantities if EVERY_PROBE in name)
+    each = ((probe, row.condition.of(probe)) for probe in row.probes)
+    return [
+        Slot(row, condition, f"{subject}/{named.replace(EVERY_PROBE, probe)}", blind)
+        for probe, condition in each
+        if quantity in condition.quantities
+    ]
+
+
+def _nearest(limits: list[Threshold]) -> tuple[float | None, float | None]:
+    low = max((one.limit for one in limits if one.direction is Direction.BELOW), default=None)
+    return low, min((one.limit for one in limits if one.direction is Direction.ABOVE), default=None)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.contract.waveform import NO_SAMPLE
-from gateway.derive.heart_rate import QRS_FLOOR_MV, confirm, load_detector
+from gateway.derive.ecg.beats import BeatDetector
 
 WINDOW: Final = 10.0  # s that are measured together
 _ST: Final = 0.050 + 0.060  # s after the R peak
@@ -28,8 +28,7 @@ def st_level(rhythm: NDArray[np.int16], lead: NDArray[np.int16], fs: float, scal
     """
     if rhythm.size == 0 or (rhythm == NO_SAMPLE).any() or (lead == NO_SAMPLE).any():
         return None
-    signal = rhythm.astype(float)
-    beats = confirm(signal, load_detector()(signal, fs), fs, QRS_FLOOR_MV / scale)
+    beats = np.array([beat.sample for beat in BeatDetector(fs).feed(rhythm * scale, 0)], np.int64)
     whole = beats[(beats + (_PR - _HALF) * fs >= 0) & (beats + (_ST + _HALF) * fs < lead.size)]
     if whole.size < _FEWEST:
         return None

@@ -5,6 +5,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from http.cookiejar import CookieJar
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +17,8 @@ from gateway.scenario.truth import ReadingSight, Seen, StSight, Truth
 
 TIMEOUT: Final = 10.0  # s
 PAGE: Final = 200
+OCCURS: Final = frozenset({"raise", "reopen", "happen"})  # in an alert's history
+ENDED: Final = "resolved"
 RHYTHM: Final = "II"  # the lead in which beats are found
 LONGEST_SERIES: Final = 3 * 3600 * SECOND  # us of single values the API gives at once
 
@@ -74,7 +77,7 @@ class Store:
                     details=event["details"],
                 )
             for alert in self.alerts(unit):
-                yield from _moves(alert, start)
+                yield from _moves(self.get(f"alerts/{alert['id']}"), start)
         for unit, quantity, device in sorted({key for truth in truths if (key := _series(truth)) is not None}):
             for point in self._points(unit, quantity, device, start, end):
                 at, received = ((point[name] - start) / SECOND for name in ("at", "received_at"))
@@ -114,14 +117,25 @@ class Store:
 
 
 def _moves(alert: dict[str, Any], start: Instant) -> Iterator[Seen]:
-    """That an alert was raised, and that it ended."""
-    for state, column in (("raised", "raised_at"), ("resolved", "resolved_at")):
-        if (at := alert[column]) is not None:
-            when = (at - start) / SECOND
-            yield Seen(
-                unit=alert["unit"], device=alert["device"] or "", name=alert["rule"], at=when, received=when,
-                details={"priority": alert["priority"], "state": state}, is_alert=True,
-            )  # fmt: skip
+    """Every time that an alert was raised, and that it ended. ``muted``: a graver one muted it as it came."""
+    lines = alert["history"]
+    inhibited = {line["at"] for line in lines if line["event"] == "inhibit"}
+    occurrences = [line for line in lines if line["event"] in OCCURS]
+    for line in occurrences:
+        # the alert has the event time of its newest occurrence only
+        at = alert["raised_at"] if line is occurrences[-1] else line["at"]
+        muted = {"muted": True} if line["at"] in inhibited else {}
+        yield _move(alert, "raised", at - start, line["at"] - start, muted)
+    for before, line in pairwise(lines):
+        if line["state"] == ENDED and before["state"] != ENDED:
+            yield _move(alert, "resolved", line["at"] - start, line["at"] - start, {})
+
+
+def _move(alert: dict[str, Any], state: str, at: int, received: int, more: dict[str, Any]) -> Seen:
+    return Seen(
+        unit=alert["unit"], device=alert["device"] or "", name=alert["rule"], at=at / SECOND,
+        received=received / SECOND, details={"priority": alert["priority"], "state": state, **more}, is_alert=True,
+    )  # fmt: skip
 
 
 def _series(truth: Truth) -> tuple[str, str, str] | None:

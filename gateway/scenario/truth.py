@@ -207,8 +207,9 @@ def _judge_one(truth: Truth, truths: Sequence[Truth], things: list[Seen], durati
 
 
 def _is_of(thing: Seen, kind: str) -> bool:
-    """What an agent says of its own links is no event of the world, and nobody is called for a low alert."""
-    return thing.kind == kind and thing.device != AGENT and thing.details.get("priority") != "low"
+    """What an agent says of its own links is no event of the world; a low or a muted alert calls nobody."""
+    calls = thing.kind != "alert" or not (thing.details.get("priority") == "low" or thing.details.get("muted"))
+    return thing.kind == kind and thing.device != AGENT and calls
 
 
 def _excused(truths: Iterable[Truth], things: Sequence[Seen]) -> set[int]:

@@ -63,7 +63,9 @@ def test_alerts_survive_kill_9(stack: Stack, proof: Proof) -> None:
     assert (kept["id"], kept["state"], kept["acknowledged_by"]) == (firing["id"], "acknowledged", "nurse")
     with stack.api("doctor") as doctor:
         assert doctor.post(f"/alerts/{firing['id']}/acknowledge").status_code == 409
-    events = in_database(stack, "SELECT event FROM alert_event WHERE alert = ? ORDER BY id", firing["id"])
+    marks = "('notify', 'inhibit', 'release')"  # lines of its history that are no moves
+    lines = f"SELECT event FROM alert_event WHERE alert = ? AND event NOT IN {marks} ORDER BY id"
+    events = in_database(stack, lines, firing["id"])
     assert [row[0] for row in events] == ["raise", "acknowledge"], "each transition is written once"
 
     at_rest(stack)

@@ -36,6 +36,7 @@ def test_agent_stays_small_with_twelve_leads(stack: Stack, proof: Proof) -> None
     proof.audit(stack)
 
 
+@pytest.mark.faults
 def test_gateway_ends_in_good_order_under_load(stack: Stack, proof: Proof) -> None:
     stack.add_unit(UNIT)
     stack.start_vehicle(UNIT, "stress")
@@ -55,6 +56,7 @@ def interrupt(process: Process) -> tuple[int, float]:
     return process.wait(TO_END), time.monotonic() - began
 
 
+@pytest.mark.faults
 def test_demo_ends_on_ctrl_c_and_goes_on_with_its_data(empty_stack: Stack, proof: Proof, tmp_path: Path) -> None:
     demo = empty_stack.start("demo", "demo", "--data", str(empty_stack.data))
     eventually(lambda: "open http://" in demo.output(), "the demo shows its address", 90)

@@ -91,6 +91,7 @@ def test_twelve_leads_are_stored_as_recorded(stack: Stack, proof: Proof) -> None
     proof.audit(stack)
 
 
+@pytest.mark.faults
 def test_long_record_is_stored_as_recorded(stack: Stack, proof: Proof, tmp_path: Path) -> None:
     """Half an hour of MIT-BIH record 220 (its first five minutes in the short run), as fast as the outbox takes it."""
     record = record_of("ecg-mitdb", "220")

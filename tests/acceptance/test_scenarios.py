@@ -193,7 +193,7 @@ def test_the_truth_enters_no_process_but_the_judge(tmp_path: Path) -> None:
     spy = Spy(process, data)
     eventually(spy.look, "the run ends", timeout=110, every=0.02)
     assert process.exit_code == 0, process.tail()
-    assert spy.commands == {"serve", "broker", "gateway", "simulate", "agent"}, "the processes of production"
+    assert spy.commands == {"serve", "broker", "gateway", "watch", "simulate", "agent"}, "the processes of production"
     assert len(spy.clocks) == 1, "one clock"
     assert "none" not in spy.clocks.pop(), "and not the machine's"
     assert not [text for text in spy.given if MARKER in text]

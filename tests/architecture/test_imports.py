@@ -23,13 +23,19 @@ ALLOWED: dict[str, set[str]] = {
     "gateway/supervisor.py": {"structlog"},
     "gateway/app.py": {"fastapi", "msgspec", "nats", "prometheus_client", "sqlalchemy", "structlog", "uvloop"},  # root
     "gateway/housekeeping.py": {"sqlalchemy", "structlog"},  # part of the composition root
+    "gateway/committer.py": {"prometheus_client", "sqlalchemy", "structlog"},  # part of the composition root
     "gateway/front_desk.py": {"msgspec", "sqlalchemy"},  # part of the composition root
     "gateway/registry_watch.py": {"nats", "sqlalchemy", "structlog"},  # part of the composition root
-    "gateway/derive": {"msgspec", "numpy", "sleepecg"},
+    "gateway/derive": {"msgspec", "numpy", "scipy", "sleepecg"},
+    "gateway/evaluate": {"msgspec", "numpy", "rich", "scipy", "typer", "wfdb"},  # people's command, as demo
     "gateway/adapters": {
         "alembic", "msgspec", "nats", "nkeys", "numpy", "pcodec", "prometheus_client", "psutil", "rich", "sqlalchemy",
         "structlog", "zstandard",
     },
+    "gateway/adapters/notify/apprise_channel.py": {"apprise", "msgspec", "requests"},
+    "gateway/adapters/notify/webhook.py": {"msgspec", "requests"},
+    "gateway/watch": {"msgspec", "structlog", "typer"},
+    "gateway/watch/canary.py": {"msgspec", "paho"},
     "gateway/bridge": {"msgspec", "nats", "structlog", "typer"},
     "gateway/bridge/foreign.py": {"paho"},
     "gateway/adapters/spreadsheet.py": {"msgspec", "openpyxl"},

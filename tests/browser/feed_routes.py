@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import FileResponse, JSONResponse
 
+from tests.browser.alert_routes import alert_detail_routes, points, roster_routes, signal_routes
+from tests.browser.alert_world import line
 from tests.browser.ward_world import command
 from tests.browser.world import now_us
 
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
 
 STATIC: Final = Path(__file__).parents[2] / "gateway" / "api" / "static"
 CSP: Final = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'"
-PASSWORDS: Final = {"demo": "demo", "dr.li": "li", "dr.wang": "wang", "guest": "guest"}
-ROLES: Final = {"guest": "dispatcher"}
+PASSWORDS: Final = {"demo": "demo", "dr.li": "li", "dr.wang": "wang", "guest": "guest", "ops.li": "ops"}
+ROLES: Final = {"guest": "dispatcher", "ops.li": "ops"}
 
 
 def problem(status: int, reason: str, detail: str) -> Response:
@@ -49,6 +51,9 @@ def application(world: "FeedServer") -> FastAPI:
 
     _session_routes(app, world)
     _alert_routes(app, world)
+    alert_detail_routes(app, world, lambda request: _who(world, request.cookies), problem)
+    roster_routes(app, world, lambda request: _who(world, request.cookies), problem)
+    signal_routes(app, world)
     _live_route(app, world)
     _data_routes(app, world)
     return app
@@ -99,11 +104,13 @@ def _alert_routes(app: FastAPI, world: "FeedServer") -> None:
             return problem(*world.refuse)
         found = world.alerts[alert]
         if found["state"] not in {"firing", "latched"}:
-            return problem(409, "illegal-transition", f"the alert is {found['state']}")
-        at = now_us()
-        found.update(state="acknowledged", acknowledged_at=at, acknowledged_by=name, updated_at=at)
+            by = found["acknowledged_by"]
+            return problem(409, "illegal-transition", f"the alert is {found['state']}, taken by {by}")
+        at, state = now_us(), "acknowledged" if found["state"] == "firing" else "resolved"
+        taken = {"acknowledged_at": at, "acknowledged_by": name, "next_step_at": None}
+        over = {"resolved_at": at} if state == "resolved" else {}
         world.acknowledged.append((alert, name))
-        world.notify({"type": "alert", "alert": found})
+        world.change_alert(found, line(at, "acknowledge", state, name), state=state, **taken, **over)
         return JSONResponse(found)
 
 
@@ -116,13 +123,20 @@ def _live_route(app: FastAPI, world: "FeedServer") -> None:
             await world.serve_screen(socket)
 
 
+def _series(world: "FeedServer", unit: str, quantity: str, first: int, to: int, step: int) -> list[dict[str, Any]]:
+    if step:
+        return world.units[unit].trend(quantity, first, to, step)
+    about = [one for one in world.alerts.values() if one["unit"] == unit and one["quantity"] == quantity]
+    return points(world.units[unit], quantity, first, to, about[0] if about else None)
+
+
 def _data_routes(app: FastAPI, world: "FeedServer") -> None:
     @app.get("/api/v1/units/{unit}/series")
     def series(unit: str, request: Request) -> dict[str, Any]:
         query = request.query_params
         first, to, step = int(query["from"]), int(query["to"]), int(query["step"])
-        points = world.units[unit].trend(query["quantity"], first, to, step)
-        return {"quantity": query["quantity"], "unit": "", "step": step, "points": points}
+        quantity, found = query["quantity"], _series(world, unit, query["quantity"], first, to, step)
+        return {"quantity": quantity, "unit": "", "step": step, "points": found}
 
     @app.get("/api/v1/devices")
     def devices() -> dict[str, Any]:

@@ -47,6 +47,11 @@ class FeedServer:
         self.source = FrameSource(self.started)
         self.demo = demo
         self.lag = lag
+        self.canary_age: int | None = 2 * SECOND  # of the watcher's newest word; none = none came through
+        self.details: dict[str, dict[str, Any]] = {}  # alert: what GET /alerts/<id> tells beside its body
+        self.pending: list[Alert] = []
+        self.silences: list[dict[str, Any]] = []
+        self.shifts: list[dict[str, Any]] = []
         self.cut = False  # nothing answers, sockets are closed
         self.silent = False  # sockets stay open and say nothing (half-open link)
         self.silent_units: set[str] = set()  # send nothing, though their link is up
@@ -87,6 +92,12 @@ class FeedServer:
         """Puts an alert into the book and tells every screen."""
         self.alerts[alert["id"]] = alert
         self.do(lambda: self.notify({"type": "alert", "alert": alert}))
+
+    def change_alert(self, alert: Alert, happened: dict[str, Any], **changes: Any) -> None:
+        """Changes an alert, writes a line of its history and tells every screen; only on the server's thread."""
+        alert.update(changes, updated_at=now_us())
+        self.details.setdefault(alert["id"], {}).setdefault("history", []).append(happened)
+        self.notify({"type": "alert", "alert": alert})
 
     def change_unit(self, unit: str, **changes: Any) -> None:
         """Changes a unit's state and tells every screen."""
@@ -182,7 +193,8 @@ class FeedServer:
                 if unit_state.id not in self.silent_units and unit_state.state["link"] == "online":
                     for message in unit_state.observe(now_us()):
                         self.notify(message)
-            self._send({"type": "tick", "now": now_us(), "lag_us": self.lag})
+            sent_out = None if self.canary_age is None else now_us() - self.canary_age
+            self._send({"type": "tick", "now": now_us(), "lag_us": self.lag, "canary_at": sent_out})
         self.beats += 1
 
     def _send_frame(self, unit: str, frame: bytes) -> None:

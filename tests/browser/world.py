@@ -35,6 +35,7 @@ class Unit:
     square: bool = False
     values: dict[str, float | None] = field(default_factory=dict)
     pressure_at: int = 0
+    scores: dict[str, float | None] = field(default_factory=dict)  # what the gateway computes from them
 
     def shown(self) -> dict[str, Any]:
         """UnitState."""
@@ -46,6 +47,8 @@ class Unit:
         messages = [self._say("monitor", at, self.values, derived=False)]
         if self.leads:
             messages.append(self._say("monitor", at, {"heart-rate": round(self.rate)}, derived=True))
+        if self.scores:
+            messages.append(self._say("gateway", at - 7 * SECOND, self.scores, derived=True))
         place = {"latitude": 31.2304, "longitude": 121.4737, "speed": 42.0, "course": 47.0}
         messages.append(self._say("gnss", at, dict(place), derived=False))
         return messages
@@ -105,7 +108,9 @@ def _unit(i: int, at: int) -> Unit:
     rate = 62 + 7 * (i % 9)
     values: dict[str, float | None] = {"heart-rate": rate, "spo2": 99 - i % 6, "resp-rate": 12 + i % 9}
     values |= {"temperature": 36.4 + 0.1 * (i % 8), "pulse-rate": rate}
-    unit = Unit(id=f"amb-{i + 1:03d}", state=state, rate=rate, values=values)
+    score = 1 + i % 6
+    scores: dict[str, float | None] = {"news2": score if i % 3 else None, "news2-at-least": score}
+    unit = Unit(id=f"amb-{i + 1:03d}", state=state, rate=rate, values=values, scores=scores)
     unit.measure_pressure(at - (i % 4) * MINUTE, 118 + 3 * (i % 10), 74 + i % 10)
     unit.observe(at)
     return unit
@@ -132,5 +137,12 @@ def alert(number: int, unit: str, at: int, *, rule: str, priority: str, **more: 
         "acknowledged_by": None,
         "resolved_at": None,
         "simulated": True,
+        "group_key": f"unit/{unit}",
+        "reopened": 0,
+        "ladder": "",
+        "step": 0,
+        "next_step_at": None,
+        "silenced_by": None,
+        "inhibited_by": None,
     }
     return {**body, **more}

@@ -22,6 +22,10 @@ IDENTITY = "11010519491231002X"  # example of GB 11643-1999
     [
         Numeric(observed_at=0, values={"speed": 1.0}),
         Occurrence(observed_at=0, name="avpu", details={"level": "asleep"}),
+        Occurrence(observed_at=0, name="oxygen", details={"state": "some"}),
+        Occurrence(observed_at=0, name="gcs", details={"eye": 5, "verbal": 5, "motor": 6}),
+        Occurrence(observed_at=0, name="gcs", details={"eye": 0, "verbal": 5, "motor": 6}),
+        Occurrence(observed_at=0, name="respiratory-effort", details={"level": "alert"}),
         Occurrence(observed_at=0, name="fast", details={"face": 1, "arm": False, "speech": False}),
         Occurrence(observed_at=0, name="boarded", details={"complaint": f"Li {IDENTITY}"}),
         Occurrence(observed_at=0, name="person-identified", details={"source": "tablet", "subject": IDENTITY.lower()}),

@@ -47,6 +47,7 @@ def act(bench: Bench, make: Any) -> Any:
 
     move = asyncio.run(taken())
     bench.step(moves=[move])
+    move.future.exception()  # looked at: asyncio would tell of it when the future is collected, in some other test
     return move.refusal or move.outcome
 
 

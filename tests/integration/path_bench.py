@@ -15,7 +15,6 @@ from gateway.adapters.load import load
 from gateway.adapters.migrate import migrate
 from gateway.adapters.sql import Database, connect
 from gateway.admit import Admission
-from gateway.alerts.book import AlertBook
 from gateway.changes import Batch, Changes, Position
 from gateway.commands.desk import CommandDesk
 from gateway.contract.envelope import Ack
@@ -68,15 +67,16 @@ class Bench:
     def restart(self) -> None:
         restored = self.write(lambda c: load(c, self.now))
         self.position = restored.position
-        self.ledger, self.book, self.feed = restored.ledger, AlertBook(restored.open_alerts), Feed()
+        self.ledger, self.book, self.feed = restored.ledger, restored.lifecycle.book, Feed()
         fleet = restored.fleet
         self.stages = Stages(
             admission=Admission(restored.ledger, fleet.units, fleet.clocks),
             sequencer=restored.sequencer,
-            derivation=Derivation(restored.ledger),
+            derivation=Derivation(restored.ledger, fleet, restored.rules.switches.rhythms),
             rules=restored.rules,
             silence=restored.silence,
             book=self.book,
+            lifecycle=restored.lifecycle,
             standing=restored.standing,
             commands=CommandDesk(restored.commands, lambda _: UNIT, lambda: self.now),
             fleet=fleet,

@@ -1,10 +1,13 @@
 import { page } from "./router";
 import { session } from "./state/store";
+import { AlertPage } from "./ui/alert_page";
 import { AlertList } from "./ui/alerts";
 import { Board } from "./ui/board";
 import { Fleet } from "./ui/fleet";
 import { Footer, LinkBar, SoundBanner, TopBar } from "./ui/frame";
 import { Login, NewPassword } from "./ui/login";
+import { Notices } from "./ui/notices";
+import { Roster } from "./ui/roster";
 import { UnitView } from "./ui/unit";
 import { Ward } from "./ui/ward";
 import { t } from "./text/text";
@@ -20,6 +23,10 @@ function Page() {
       return <Fleet />;
     case "alerts":
       return <AlertList />;
+    case "alert":
+      return <AlertPage id={shown.alert} key={shown.alert} />;
+    case "roster":
+      return <Roster />;
     case "unit":
       return <UnitView id={shown.unit} />;
   }
@@ -35,6 +42,7 @@ export function App() {
       <LinkBar />
       <SoundBanner />
       <Page />
+      <Notices />
       <Footer />
     </div>
   );

@@ -6,6 +6,7 @@ import { Refusal } from "./feed/http";
 import { startSound } from "./sound/player";
 import { loadAbout, loadSession } from "./state/actions";
 import { startLive } from "./state/live";
+import { startRules } from "./state/rules";
 import { language, theme } from "./state/prefs";
 import { t } from "./text/text";
 import "./style.css";
@@ -35,6 +36,7 @@ function start(): void {
   const root = document.getElementById("app") as HTMLElement;
   root.replaceChildren();
   startLive();
+  startRules();
   startSound();
   render(<App />, root);
   ask(0);

@@ -11,9 +11,9 @@ router = APIRouter(tags=["operation"])
 
 
 @root.get("/healthz", summary="Is the process alive")
-async def healthz() -> Health:
-    """Answers as long as the event loop turns."""
-    return Health(status="ok")
+async def healthz(services: TheServices) -> Health:
+    """Answers as long as the event loop turns; the watcher looks at the rest."""
+    return Health(status="ok", canary_at=services.canary_at(), notifier_at=services.notifier_at())
 
 
 @root.get("/readyz", summary="Can it do its work", responses={503: {"model": Readiness}})

@@ -1,18 +1,16 @@
 """One small hospital: two sites, a person of every role, and the real adapters on a real SQLite file."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Engine, insert, select
 
 from gateway.adapters import (
     accounts,
@@ -21,139 +19,31 @@ from gateway.adapters import (
     care,
     commands,
     evidence,
+    limits,
+    notifications,
     people,
     registry,
+    rosters,
+    silences,
     subjects,
     tables,
-    windows,
 )
 from gateway.adapters.sql import DATABASE_NAME, Database, connect
 from gateway.api.application import create_app
 from gateway.api.live import LiveHub
 from gateway.api.passwords import hash_password
-from gateway.api.ports import Account, AlertNotFound, IllegalTransition, Role, Snapshot
+from gateway.api.ports import Account, Role, Snapshot
 from gateway.api.services import Services
-from gateway.care.desk import ServiceDesk
-from gateway.care.window import ServiceWindow
-from gateway.commands.command import RemoteCommand
 from gateway.commands.desk import CommandDesk
 from gateway.contract.topic import UnitAddress, UnitKind
+from tests.unit.api.desks import SECOND, T0, Book, Clock, Orders, Quiet, Recorded, Service
 
-T0 = 1_767_225_600_000_000
-SECOND = 1_000_000
+__all__ = ["SECOND", "T0", "Clock"]  # beside what is defined here
+
+HOUR = 3_600 * SECOND
 PASSWORD = "correct horse battery"
 HASH = hash_password(PASSWORD)
 ROLES = tuple(Role)
-
-
-@dataclass
-class Clock:
-    now: int = T0
-
-    def __call__(self) -> int:
-        return self.now
-
-
-@dataclass
-class Segment:
-    start_at: int
-    fs: float
-    scale: float
-    leads: Sequence[str]
-    n0: int
-    samples: Any
-
-
-@dataclass
-class Recorded:
-    """History that answers from memory; the real one has tests of its own."""
-
-    frames: dict[str, list[bytes]] = field(default_factory=dict)
-
-    def latest(self, connection: Connection, unit: str) -> list[dict[str, Any]]:
-        table = tables.latest
-        query = select(table, table.c.event_at.label("at")).where(table.c.unit == unit)
-        return [dict(row) for row in connection.execute(query).mappings()]
-
-    def series(
-        self, connection: Connection, unit: str, quantity: str, start: int, end: int, step: int, device: str | None
-    ) -> list[dict[str, Any]]:
-        if step:
-            return [{"at": start, "n": 3, "min": 70.0, "max": 74.0, "mean": 72.0}]
-        return [
-            {"at": at, "received_at": at, "device": device or "monitor", "value": value}
-            for at, value in ((start, 72.0), (start + SECOND, None))
-        ]
-
-    def waveform(
-        self, connection: Connection, unit: str, device: str, start: int, end: int, leads: Sequence[str] | None
-    ) -> list[Segment]:
-        if device != "monitor":
-            return []
-        samples = np.array([[1, -2, 3], [4, 5, -32768]], dtype=np.int16)
-        return [Segment(start + n0, 500.0, 0.005, ["I", "II"], n0, samples) for n0 in (0, 100)]
-
-    def recent_frames(self, connection: Connection, unit: str, since: int) -> list[bytes]:
-        return self.frames.get(unit, [])
-
-    def events(self, connection: Connection, unit: str, start: int, end: int) -> list[dict[str, Any]]:
-        body = {"device": "crew", "name": "boarded", "details": {}, "late": False, "test": False}
-        return [{"at": start, "received_at": start + 5, **body}]
-
-
-@dataclass
-class Book:
-    """The alert book's port on the table of alerts."""
-
-    database: Database
-    clock: Clock
-
-    async def acknowledge(self, alert_id: str, actor: str) -> dict[str, Any]:
-        return await asyncio.wrap_future(self.database.submit(lambda db: self._acknowledge(db, alert_id, actor)))
-
-    def _acknowledge(self, db: Connection, alert_id: str, actor: str) -> dict[str, Any]:
-        row = alert_reads.alert(db, alert_id, None)
-        if row is None:
-            raise AlertNotFound(alert_id)
-        if row["state"] != "firing":
-            raise IllegalTransition(row["state"])
-        change = {"state": "acknowledged", "acknowledged_at": self.clock.now, "acknowledged_by": actor}
-        db.execute(update(tables.alert).where(tables.alert.c.id == alert_id).values(change))
-        return row | change
-
-
-@dataclass
-class Orders:
-    """The command desk's port, without the path: what is asked for is committed at once."""
-
-    database: Database
-    desk: CommandDesk
-
-    async def request(self, wanted: RemoteCommand) -> RemoteCommand:
-        taken = self.desk.request(wanted)
-        changes = self.desk.take_changes()
-        await asyncio.wrap_future(self.database.submit(lambda db: commands.write(db, changes)))
-        return taken
-
-
-@dataclass
-class Service:
-    """The service desk's port, without the path: what is asked for is committed at once."""
-
-    database: Database
-    clock: Clock
-    desk: ServiceDesk = field(default_factory=ServiceDesk)
-
-    async def start(self, wanted: ServiceWindow) -> ServiceWindow:
-        return await self._committed(self.desk.start(wanted))
-
-    async def end(self, unit: str, device: str, actor: str) -> ServiceWindow:
-        return await self._committed(self.desk.end(unit, device, actor, self.clock.now))
-
-    async def _committed(self, window: ServiceWindow) -> ServiceWindow:
-        changes = self.desk.take_changes()
-        await asyncio.wrap_future(self.database.submit(lambda db: windows.write(db, changes)))
-        return window
 
 
 def address_of(unit: str) -> UnitAddress | None:
@@ -228,6 +118,22 @@ def account_name(role: str, scope: str = "") -> str:
     return f"{role}.{scope}" if scope else role
 
 
+def told_of(engine: Engine, number: int, unit: str, site: str) -> None:
+    """A strong reminder: the call went out, the text message is a dead letter."""
+    put(engine, tables.notification, {
+        "id": f"notification-{number}", "alert": f"alert-{number}", "unit": unit, "site": site,
+        "rule": "heart-rate-high", "priority": "high", "reason": "raised", "step": 0, "role": "nurse",
+        "means": "strong", "recipients": f'["nurse.{site}"]', "at": T0 + number, "simulated": False,
+        "planned_at": T0 + number,
+    })  # fmt: skip
+    for channel, state, error in (("call", "sent", None), ("sms", "dead", "HTTP 503")):
+        put(engine, tables.delivery, {
+            "notification": f"notification-{number}", "recipient": f"nurse.{site}", "channel": channel,
+            "state": state, "rank": 0, "attempts": 1, "due_at": T0, "next_at": T0, "last_error": error,
+            "sent_at": None if error else T0 + SECOND,
+        })  # fmt: skip
+
+
 def care_for(engine: Engine, number: int, unit: str) -> None:
     """A device that is known, a cleaning that was."""
     put(engine, tables.device_care, {
@@ -240,6 +146,22 @@ def care_for(engine: Engine, number: int, unit: str) -> None:
         "id": f"window-{number}", "unit": unit, "device": "monitor", "mode": "cleaning", "reason": "王小明 left",
         "started_by": "nurse", "role": "nurse", "started_at": T0 - 9 * SECOND, "expires_at": T0, "state": "ended",
         "ended_at": T0 - SECOND, "ended_by": "nurse",
+    })  # fmt: skip
+
+
+def quiet_for(engine: Engine, number: int, unit: str, site: str) -> None:
+    """A silence that is on, a shift, a line of an alert's history."""
+    put(engine, tables.silence, {
+        "id": f"silence-{number}", "unit": unit, "subject": f"unit/{unit}", "rule": "spo2-low",
+        "reason": "王小明 knows", "author": "doctor", "role": "doctor", "created_at": T0, "expires_at": T0 + HOUR,
+    })  # fmt: skip
+    put(engine, tables.shift, {
+        "id": f"shift-{number}", "account": f"nurse.{site}", "duty": "nurse", "site": site, "unit": "",
+        "start_at": T0 - HOUR, "end_at": T0 + HOUR, "entered_by": "ops",
+    })  # fmt: skip
+    put(engine, tables.alert_event, {
+        "alert": f"alert-{number}", "at": T0 + number, "event": "raise", "state": "firing",
+        "details": '{"value": 150.0, "limit": 130.0}',
     })  # fmt: skip
 
 
@@ -271,6 +193,10 @@ def furnish(engine: Engine) -> None:
             "id": f"person-{site}", "name": "王小明", "sex": "male", "birth_date": "1962-04-30", "identifier": "X1",
             "created_at": T0 + number,
         })  # fmt: skip
+        put(engine, tables.person_limit, {
+            "id": f"limit-{number}", "person": f"person-{site}", "rule": "heart-rate-high", "limit": 150.0,
+            "reason": "王小明 runs", "set_by": "doctor", "set_at": T0 - SECOND, "expires_at": T0 + 86_400 * SECOND,
+        })  # fmt: skip
         put(engine, tables.association, {
             "id": number, "unit": unit, "device": "monitor", "subject": f"person-{site}", "start_at": T0,
             "source": "manual", "confirmed_by": "doctor",
@@ -280,6 +206,8 @@ def furnish(engine: Engine) -> None:
         })  # fmt: skip
         put(engine, tables.command, command_row(number, unit, site))
         care_for(engine, number, unit)
+        quiet_for(engine, number, unit, site)
+        told_of(engine, number, unit, site)
         put(engine, tables.gap, {"id": number, "lane_id": number, "first": 5, "last": 9, "seen_at": T0})
         put(engine, tables.reject, {
             "id": number, "received_at": T0, "subject": f"lm.v1.{site}.ambulance.{unit}.obs", "unit": unit,
@@ -342,11 +270,16 @@ def build(tmp_path: Path, database: Database, clock: Clock) -> Callable[..., Hos
             evidence=evidence,
             history=history,
             alerts=Book(database, clock),
+            silences=Quiet(database, clock),
+            silence_reads=silences,
+            rosters=rosters,
+            notifications=notifications,
             commands=Orders(database, CommandDesk([], address_of, clock)),
             command_reads=commands,
             windows=Service(database, clock),
             care=care,
             subjects=subjects,
+            limits=limits,
             metrics=metrics,
             readiness=lambda: not_ready,
             clock=clock,

@@ -98,10 +98,11 @@ async def test_an_alert_is_acknowledged_once(hospital: Hospital) -> None:
     async with hospital.client("nurse") as client:
         taken = (await client.post("/api/v1/alerts/alert-1/acknowledge")).json()
         assert (taken["state"], taken["acknowledged_by"], taken["acknowledged_at"]) == ("acknowledged", "nurse", T0)
-        assert (await client.get("/api/v1/alerts/alert-1")).json() == taken
+        shown = (await client.get("/api/v1/alerts/alert-1")).json()
+        assert {name: shown[name] for name in taken} == taken
         again = await client.post("/api/v1/alerts/alert-1/acknowledge")
     assert (again.status_code, again.json()["reason"]) == (409, "illegal-transition")
-    assert again.json()["detail"] == "the alert is acknowledged"
+    assert again.json()["detail"] == "the alert is acknowledged, taken by nurse"
     assert [row[1] for row in await hospital.audit()] == ["signed-in", "acknowledge"]
 
 
@@ -209,7 +210,11 @@ async def test_rejects_by_reason_and_with_payload(hospital: Hospital) -> None:
 
 async def test_machines_can_watch(hospital: Hospital) -> None:
     async with hospital.client() as client:
-        assert (await client.get("/healthz")).json() == {"status": "ok"}
+        assert (await client.get("/healthz")).json() == {
+            "status": "ok",
+            "canary_at": None,
+            "notifier_at": None,
+        }
         assert (await client.get("/readyz")).json() == {"ready": True, "reasons": []}
         hospital.not_ready.append("broker: not connected")
         waiting = await client.get("/readyz")

@@ -309,8 +309,8 @@ def test_the_tail_is_short(bench: Bench) -> None:
 def test_only_the_newest_tick_waits(bench: Bench) -> None:
     screen = bench.screen()
     for lag in range(3):
-        bench.hub.tick(lag)
-    assert drain(screen)[0] == [{"type": "tick", "now": T0, "lag_us": 2}]
+        bench.hub.tick(lag, None)
+    assert drain(screen)[0] == [{"type": "tick", "now": T0, "lag_us": 2, "canary_at": None}]
 
 
 def test_ended_sessions_lose_their_screens(bench: Bench) -> None:

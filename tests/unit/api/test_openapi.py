@@ -1,5 +1,6 @@
 """The OpenAPI document is complete, and holds under generated requests of every role."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ from gateway.api.ports import Actor, Role
 from tests.unit.api.conftest import Hospital
 
 EXAMPLES = 10
+TIMES = {1_767_225_600_000_000}  # the example of a time
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
@@ -65,13 +67,48 @@ def test_every_refusal_is_described_as_a_problem_with_an_example(hospital: Hospi
             assert {"400", "413", "422"} <= set(refusals), name
 
 
-def test_times_and_numbers_have_examples_and_units(hospital: Hospital) -> None:
+def said(body: Any, word: str) -> Iterator[Any]:
+    """Every value of the keyword in a field's schema, those of its alternatives and items included."""
+    if isinstance(body, dict):
+        yield from (body[word] for _ in range(word in body))
+        for key in ("anyOf", "allOf", "oneOf", "items"):
+            yield from said(body.get(key), word)
+    elif isinstance(body, list):
+        for part in body:
+            yield from said(part, word)
+
+
+def fields(hospital: Hospital) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Of every model; not those that are other models, or words of a list: they speak for themselves."""
     schemas = hospital.app.openapi()["components"]["schemas"]
     for name, schema in schemas.items():
         for field, body in schema.get("properties", {}).items():
-            if field.endswith("_at") or field == "at":
-                text = str(body)
-                assert "us since 1970" in text or "us" in text, (name, field)
+            if not list(said(body, "$ref")):
+                yield f"{name}.{field}", body
+
+
+def test_every_field_has_an_example(hospital: Hospital) -> None:
+    found = list(fields(hospital))
+    assert len(found) > 150
+    assert [name for name, body in found if not list(said(body, "examples"))] == []
+
+
+def test_every_time_says_its_unit(hospital: Hospital) -> None:
+    """A time is what looks like one: by its name or by its example."""
+    times = [
+        (name, body)
+        for name, body in fields(hospital)
+        if re.search(r"(\.|_)(at|since)$", name) or any(example in TIMES for example in flat(body))
+    ]
+    assert len(times) > 40
+    for name, body in times:
+        assert any(re.search(r"\bus\b", text) for text in said(body, "description")), name
+        assert all(isinstance(example, int) for example in flat(body)), name
+
+
+def flat(body: dict[str, Any]) -> Iterator[Any]:
+    for examples in said(body, "examples"):
+        yield from (example for example in examples if not isinstance(example, list | dict))
 
 
 @pytest.mark.slow

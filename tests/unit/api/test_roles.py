@@ -28,6 +28,22 @@ TABLE: list[tuple[str, str, dict[str, Any] | None, set[Role]]] = [
     ("GET /api/v1/alerts", "", None, ALL),
     ("GET /api/v1/alerts/{alert}", "", None, ALL),
     ("POST /api/v1/alerts/{alert}/acknowledge", "", None, CLINICAL | {Role.DISPATCHER}),
+    ("POST /api/v1/alerts/{alert}/feedback", "", {"useful": False, "reason": "artefact"}, CLINICAL),
+    ("POST /api/v1/alerts/{alert}/silence", "", {"minutes": 30, "reason": "known"}, CLINICAL),
+    ("GET /api/v1/silences", "", None, ALL),
+    ("DELETE /api/v1/silences/{silence}", "", None, CLINICAL),
+    ("GET /api/v1/ladders", "", None, ALL),
+    ("GET /api/v1/notifications", "", None, ALL),
+    ("GET /api/v1/notifications/{notification}", "", None, ALL),
+    ("POST /api/v1/notifications/{notification}/retry", "", None, KEEPERS),
+    ("GET /api/v1/shifts", "", None, ALL),
+    (
+        "POST /api/v1/shifts",
+        "",
+        {"account": "nurse", "duty": "nurse", "site": "north", "start_at": T0, "end_at": T0 + 3_600_000_000},
+        KEEPERS,
+    ),
+    ("DELETE /api/v1/shifts/{shift}", "", None, KEEPERS),
     ("GET /api/v1/units/{unit}/commands", "", None, ALL),
     ("GET /api/v1/units/{unit}/commands/{command}", "", None, ALL),
     (
@@ -73,6 +89,17 @@ TABLE: list[tuple[str, str, dict[str, Any] | None, set[Role]]] = [
     ("POST /api/v1/units/{unit}/training", "", {"reason": "new crew", "minutes": 60}, KEEPERS),
     ("DELETE /api/v1/units/{unit}/training", "", None, KEEPERS),
     ("GET /api/v1/service", "", None, ALL),
+    ("GET /api/v1/alert-catalogue", "?unit=amb-001", None, ALL),
+    ("GET /api/v1/people/{person}/limits", "", None, CLINICAL),
+    (
+        "POST /api/v1/people/{person}/limits",
+        "",
+        {"rule": "heart-rate-low", "limit": 40, "reason": "an athlete", "expires_at": T0 + 1_000_000},
+        CLINICAL,
+    ),
+    ("DELETE /api/v1/people/{person}/limits/{limit}", "", None, CLINICAL),
+    ("GET /api/v1/people/{person}/clinical", "", None, CLINICAL),
+    ("PUT /api/v1/people/{person}/clinical", "", {"pregnancy": "none", "spo2_target": "88-92"}, CLINICAL),
     ("GET /api/v1/gaps", "", None, ALL),
     ("GET /api/v1/rejects", "", None, KEEPERS),
     ("GET /api/v1/rejects/{reject}", "", None, KEEPERS),
@@ -91,6 +118,7 @@ OPEN = {"GET /healthz", "GET /readyz", "GET /metrics", "GET /api/v1/about", "POS
 NAMES = {
     "unit": "amb-001", "alert": "alert-1", "person": "person-north", "association": "1", "reject": "1",
     "name": "nurse.south", "command": "command-1", "device": "monitor",
+    "notification": "notification-1", "silence": "silence-1", "shift": "shift-1", "limit": "limit-1",
 }  # fmt: skip
 
 

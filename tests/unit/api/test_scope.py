@@ -20,6 +20,15 @@ THINGS = [
     ("POST", "/units/amb-001/commands", {"device": "mattress", "name": "set-mattress-mode", "reason": "turned"}),
     ("GET", "/alerts/alert-1", None),
     ("POST", "/alerts/alert-1/acknowledge", None),
+    ("POST", "/alerts/alert-1/feedback", {"useful": True, "reason": "in time"}),
+    ("POST", "/alerts/alert-1/silence", {"minutes": 5, "reason": "known"}),
+    ("DELETE", "/silences/silence-1", None),
+    ("DELETE", "/shifts/shift-1", None),
+    (
+        "POST",
+        "/shifts",
+        {"account": "nurse.north", "duty": "nurse", "site": "north", "start_at": T0, "end_at": T0 + 1_000_000},
+    ),
     ("GET", "/people/person-north", None),
     ("POST", "/associations", {"unit": "amb-001", "device": "kiosk", "subject": "person-south"}),
     ("POST", "/associations", {"unit": "amb-002", "device": "kiosk", "subject": "person-north"}),
@@ -28,6 +37,16 @@ THINGS = [
     ("POST", "/associations/2/correct", {"subject": "person-north", "reason": "somebody else"}),
     ("GET", "/units/amb-001/sessions", None),
     ("GET", "/people/person-north/latest", None),
+    ("GET", "/alert-catalogue?unit=amb-001", None),
+    ("GET", "/people/person-north/limits", None),
+    (
+        "POST",
+        "/people/person-north/limits",
+        {"rule": "heart-rate-low", "limit": 40, "reason": "an athlete", "expires_at": T0 + 1_000_000},
+    ),
+    ("DELETE", "/people/person-north/limits/limit-1", None),
+    ("GET", "/people/person-north/clinical", None),
+    ("PUT", "/people/person-north/clinical", {"pregnancy": "pregnant"}),
     ("GET", f"/people/person-north/series?quantity=spo2&{WINDOW}", None),
     ("GET", f"/people/person-north/events?{WINDOW}", None),
     ("GET", "/units/amb-001/devices/monitor", None),
@@ -46,7 +65,7 @@ LISTS = [
     "/sites", "/units", "/units?site=north", "/alerts?state=all", "/alerts?unit=amb-001&state=all", "/people",
     "/associations", "/associations?unit=amb-001", "/associations?subject=person-north", "/gaps", "/gaps?unit=amb-001",
     "/rejects", "/rejects?unit=amb-001", "/accounts", "/devices", "/devices?unit=amb-001", "/service",
-    "/service?unit=amb-001",
+    "/service?unit=amb-001", "/silences", "/silences?on=false", "/shifts", "/shifts?past=true",
 ]  # fmt: skip
 
 

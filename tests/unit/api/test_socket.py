@@ -99,7 +99,8 @@ async def test_resume_sends_only_what_was_missed(hospital: Hospital, server: Ser
 
 async def test_ticks_tell_the_time_and_the_lag(hospital: Hospital, server: Server) -> None:
     async with watch(server, await sign_in(server, "ops")) as screen:
-        assert await next_of(screen, "tick") == {"type": "tick", "now": hospital.clock.now, "lag_us": 0}
+        tick = {"type": "tick", "now": hospital.clock.now, "lag_us": 0, "canary_at": None}
+        assert await next_of(screen, "tick") == tick
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1"])

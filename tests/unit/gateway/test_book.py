@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from gateway.alerts.alert import TRANSITIONS, IllegalMove, Move, State, UnknownAlert, next_state
-from gateway.alerts.book import AlertBook
+from gateway.alerts.book import REOPEN_WITHIN, AlertBook, PracticeOver
 from gateway.rules.catalogue import CATALOGUE
 from gateway.rules.hold import Edge
 from gateway.rules.threshold import Finding
@@ -48,8 +48,9 @@ def test_two_people_acknowledge_one_owner() -> None:
     raised = book.apply(finding(Edge.RAISE), 11)
     assert raised is not None
     book.acknowledge(raised.alert.id, "wang", 12)
-    with pytest.raises(IllegalMove):
+    with pytest.raises(IllegalMove) as refusal:
         book.acknowledge(raised.alert.id, "li", 12)
+    assert refusal.value.owner == "wang", "whoever comes second is told who came first"
     assert book.open[0].acknowledged_by == "wang"
 
 
@@ -64,9 +65,8 @@ def test_a_resolved_alert_is_not_open() -> None:
 
 def test_a_second_episode_is_a_second_alert() -> None:
     book = AlertBook([])
-    first, _, second = (
-        book.apply(finding(edge, at), at) for at, edge in ((1, Edge.RAISE), (2, Edge.CLEAR), (3, Edge.RAISE))
-    )
+    times = ((1, Edge.RAISE), (2, Edge.CLEAR), (REOPEN_WITHIN + 3, Edge.RAISE))
+    first, _, second = (book.apply(finding(edge, at), at) for at, edge in times)
     assert first is not None
     assert second is not None
     assert first.alert.id != second.alert.id
@@ -89,7 +89,7 @@ def test_open_alerts_are_taken_over_at_the_start() -> None:
 
 
 @pytest.mark.parametrize("simulated", [True, False])
-def test_what_has_happened_ends_by_itself_only_in_practice(simulated: bool) -> None:
+def test_what_has_happened_ends_with_its_training_and_never_by_itself(simulated: bool) -> None:
     book = AlertBook([])
     row = CATALOGUE["duplicate-identity"]
     raised, cleared = (
@@ -97,5 +97,7 @@ def test_what_has_happened_ends_by_itself_only_in_practice(simulated: bool) -> N
         for edge in (Edge.RAISE, Edge.CLEAR)
     )
     book.apply(raised, 10)
-    ended = book.apply(cleared, 11)
+    assert book.apply(cleared, 10) is None, "no finding ends it"
+    over = PracticeOver(**{name: getattr(cleared, name) for name in Finding.__struct_fields__})
+    ended = book.apply(over, 11) if simulated else None
     assert (ended is not None, book.open == []) == (simulated, simulated)

@@ -1,7 +1,7 @@
 """Missing data becomes a finding, per unit and per channel."""
 
 from gateway.contract.quantity import MINUTE, SECOND
-from gateway.derive.silence import LINK_SILENCE, START_GRACE, Silence, SilenceWatch, allowed_silence
+from gateway.derive.silence import FOREVER, LINK_SILENCE, START_GRACE, Silence, SilenceWatch, allowed_silence
 from tests.unit.gateway.builders import NOW
 
 
@@ -113,3 +113,41 @@ def test_a_link_that_comes_back_gives_its_channels_a_moment_to_speak() -> None:
         (0, None, False),
         (10, "spo2", True),
     ]
+
+
+def unit_silences(allowed: list[int], *, mark: bool = False) -> list[tuple[int, bool]]:
+    """What is found of a unit that spoke once, minute by minute, with what it was allowed in each."""
+    silence = SilenceWatch(NOW)
+    silence.hear_unit("u", NOW)
+    if mark:
+        silence.mark("u", None, None)
+    found = []
+    for minute, limit in enumerate(allowed):
+        changes = silence.check(NOW + minute * MINUTE, allowed={"u": limit})
+        found += [(minute, change.silent) for change in changes]
+    return found
+
+
+def test_each_kind_of_place_is_allowed_its_own_silence() -> None:
+    assert unit_silences([MINUTE] * 5) == [(1, True)]
+    assert unit_silences([10 * MINUTE] * 20) == [(10, True)]
+
+
+def test_a_place_that_is_closed_may_say_nothing_and_its_silence_counts_from_the_opening() -> None:
+    assert unit_silences([FOREVER] * 60 + [10 * MINUTE] * 20) == [(69, True)]  # last closed in minute 59
+    assert unit_silences([MINUTE] * 3 + [FOREVER] * 3 + [MINUTE] * 3) == [(1, True), (3, False), (6, True)]
+
+
+def test_a_place_that_is_closed_misses_no_channel_either() -> None:
+    silence = watch()
+    for second in range(1, 60):
+        assert silence.check(NOW + second * SECOND, allowed={"amb-001": FOREVER}) == []
+
+
+def test_the_gateways_own_absence_is_not_held_against_a_unit_whatever_it_is_allowed() -> None:
+    silence = SilenceWatch(NOW)
+    silence.restore("u", None, None, NOW - 60 * MINUTE)
+    assert silence.check(NOW + START_GRACE - SECOND, allowed={"u": 10 * MINUTE}) == []
+    [found] = silence.check(NOW + START_GRACE, allowed={"u": 10 * MINUTE})
+    assert found.silent
+    assert unit_silences([10 * MINUTE] * 3, mark=True) == [], "what has been raised lasts until it speaks"

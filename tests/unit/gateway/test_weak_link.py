@@ -13,6 +13,7 @@ from gateway.contract.waveform import WaveFrame
 from gateway.contract.wire import encode
 from gateway.derive.derivation import Derivation
 from gateway.derive.silence import ECG_CHANNEL, SilenceWatch, wave_channel
+from gateway.fleet import Fleet
 from gateway.ledger import IdSource, Ledger
 from gateway.ports import RecordFlag
 from gateway.unpack import Route
@@ -49,7 +50,7 @@ class Estimator:
 
     def __init__(self) -> None:
         self._ledger = Ledger(IdSource(0), IdSource(0))
-        self._derivation = Derivation(self._ledger)
+        self._derivation = Derivation(self._ledger, Fleet())
         self.rates: list[tuple[int, float]] = []  # second of the estimate, rate
 
     def feed(self, frame: WaveFrame, lateness: int = 0) -> None:
@@ -57,12 +58,11 @@ class Estimator:
         at = frame.observed_at
         flags = int(RecordFlag.BACKFILL) if frame.backfill else 0
         route = Route(UNIT, Channel.WAVE, Lane.WAVE)
-        found = self._derivation.derive(Admitted(route, lane, frame, at, at + lateness, flags, encode(frame)))
-        if found is not None:
-            assert isinstance(found.body, Observation)
-            rate = found.body.values["heart-rate"]
-            assert rate is not None
-            self.rates.append((found.event_at // SECOND, rate))
+        for found in self._derivation.derive(Admitted(route, lane, frame, at, at + lateness, flags, encode(frame))):
+            if isinstance(found.body, Observation):
+                rate = found.body.values["heart-rate"]
+                assert rate is not None
+                self.rates.append((found.event_at // SECOND, rate))
 
 
 def rates_of(sent: list[WaveFrame]) -> list[tuple[int, float]]:

@@ -25,6 +25,7 @@ CONDITIONS = {
     "inferior ST elevation": Condition(st_inferior=0.3, heart_rate=92),
     "ventricular fibrillation": Condition(rhythm=Rhythm.VENTRICULAR_FIBRILLATION),
     "asystole": Condition(rhythm=Rhythm.ASYSTOLE),
+    "ventricular tachycardia": Condition(rhythm=Rhythm.VENTRICULAR_TACHYCARDIA, heart_rate=170),
 }
 BEATING = [name for name in CONDITIONS if name not in {"ventricular fibrillation", "asystole"}]
 
@@ -173,6 +174,21 @@ def test_ventricular_fibrillation_is_a_coarse_wave_of_a_few_hertz() -> None:
     frequency = np.fft.rfftfreq(len(lead), 1 / FS)[spectrum.argmax()]
     assert 3 <= frequency <= 9
     assert lead.std() > 0.2
+
+
+def test_ventricular_tachycardia_is_regular_wide_and_fast() -> None:
+    patient = Patient(1, changed(10, Condition(), CONDITIONS["ventricular tachycardia"]))
+    lead = ecg_of(patient, 30)["II"] * STEP_MV
+    beats = beats_in(patient, 11, 29)
+    assert all(beat.ectopic and not beat.atrial for beat in beats)
+    assert 60 / np.mean([beat.rr for beat in beats]) == pytest.approx(170, abs=3)
+    assert np.std([beat.rr for beat in beats]) < 0.01
+
+    def wide(start: int) -> float:
+        stretch = np.abs(lead[start * FS : (start + 5) * FS])
+        return float((stretch > 0.3 * stretch.max()).mean())
+
+    assert wide(20) > 3 * wide(2)
 
 
 def test_atrial_fibrillation_is_irregular_and_has_no_p_wave() -> None:

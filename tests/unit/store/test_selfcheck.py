@@ -87,10 +87,15 @@ def no_conf(data_dir: Path, _: Engine) -> None:
 WEAKNESSES: dict[str, tuple[Level, str, str, Callable[[Path, Engine], None]]] = {
     "old schema": (Level.BAD, "schema", "migrate", execute("UPDATE alembic_version SET version_num = '0000'")),
     "log not synced": (Level.WEAK, "broker", "sync_interval 2m", conf('"always"', '"2m"')),
-    "log unbounded": (Level.WEAK, "broker", "max_file_store", conf(", max_file_store: 17179869184", "")),
+    "log unbounded": (Level.WEAK, "broker", "broker.log_bytes", conf(", max_file_store: 17179869184", "")),
     "no broker": (Level.WEAK, "broker", "does not exist", no_conf),
     "open NATS": (Level.BAD, "broker", "0.0.0.0:4222", conf("127.0.0.1:4222", "0.0.0.0:4222")),
-    "open MQTT": (Level.BAD, "broker", "[::]:1883", conf("127.0.0.1:1883", "[::]:1883")),
+    "open MQTT": (
+        Level.BAD,
+        "broker",
+        "[::]:1883 beyond this machine, and broker and agents speak without TLS",
+        conf("127.0.0.1:1883", "[::]:1883"),
+    ),
     "open monitor": (Level.BAD, "broker", "8222", conf('"127.0.0.1:8222"', "8222")),
     "open web": (Level.WEAK, "web", "0.0.0.0", write("lastmile.toml", '[retention]\nbytes=9\n[http]\nhost="0.0.0.0"')),
     "readable secrets": (Level.BAD, "files", "nats.conf", open_secrets),

@@ -1,5 +1,22 @@
 /** Requests to /api/v1. Refusals are RFC 9457 problems; no answer at all is a Refusal of status 0. */
-import type { About, Alert, Command, Device, Session, Sitting, UnitEvent } from "./types";
+import type {
+  About,
+  Alert,
+  AlertDetail,
+  CatalogueRow,
+  Command,
+  Device,
+  Judgement,
+  Ladders,
+  NewShift,
+  Segment,
+  Session,
+  Shift,
+  Silence,
+  Site,
+  Sitting,
+  UnitEvent,
+} from "./types";
 
 export class Refusal extends Error {
   constructor(
@@ -57,11 +74,31 @@ export const signOut = async (): Promise<void> => void (await call("DELETE", "/s
 export const acknowledge = (id: string): Promise<Alert> =>
   json("POST", `/alerts/${encodeURIComponent(id)}/acknowledge`);
 
+const unitPath = (unit: string): string => `/units/${encodeURIComponent(unit)}`;
+
 export interface Series {
   points: { at: number; min: number | null; max: number | null; mean: number | null }[];
 }
 export const getSeries = (unit: string, quantity: string, from: number, to: number, step: number): Promise<Series> =>
   json("GET", `/units/${encodeURIComponent(unit)}/series?quantity=${quantity}&from=${from}&to=${to}&step=${step}`);
+
+export interface Point {
+  at: number;
+  value: number;
+}
+/** Every single value, of one device or of all; three hours at most. */
+export async function getPoints(unit: string, quantity: string, from: number, to: number, device: string | null) {
+  const one = device === null ? "" : `&device=${encodeURIComponent(device)}`;
+  const path = `${unitPath(unit)}/series?quantity=${quantity}&from=${from}&to=${to}&step=0${one}`;
+  return (await json<{ points: Point[] }>("GET", path)).points;
+}
+export const getWaveform = async (unit: string, device: string, from: number, to: number): Promise<Segment[]> =>
+  (
+    await json<{ segments: Segment[] }>(
+      "GET",
+      `${unitPath(unit)}/waveform?device=${encodeURIComponent(device)}&from=${from}&to=${to}`,
+    )
+  ).segments;
 
 interface Page<T> {
   items: T[];
@@ -78,8 +115,6 @@ async function all<T>(path: string): Promise<T[]> {
   }
   return rows;
 }
-
-const unitPath = (unit: string): string => `/units/${encodeURIComponent(unit)}`;
 
 export const getDevices = (): Promise<Device[]> => all("/devices?limit=500");
 export const getSessions = async (unit: string, limit: number): Promise<Sitting[]> =>
@@ -101,3 +136,31 @@ export const command = (
   args: Record<string, unknown>,
   reason: string,
 ): Promise<Command> => json("POST", `${unitPath(unit)}/commands`, { device, name, arguments: args, reason });
+
+// ---- alerts
+const alertPath = (id: string): string => `/alerts/${encodeURIComponent(id)}`;
+
+export const getAlert = (id: string): Promise<AlertDetail> => json("GET", alertPath(id));
+/** The newest alerts of one state: what the feed does not hold. */
+export const getAlerts = async (state: "pending" | "resolved", limit: number): Promise<Alert[]> =>
+  (await json<Page<Alert>>("GET", `/alerts?state=${state}&limit=${limit}`)).items;
+export const judge = (id: string, useful: boolean, reason: string): Promise<Judgement> =>
+  json("POST", `${alertPath(id)}/feedback`, { useful, reason });
+export const silence = (id: string, minutes: number, reason: string, every: boolean): Promise<Silence> =>
+  json("POST", `${alertPath(id)}/silence`, { minutes, reason, every_rule: every });
+export const getSilences = (): Promise<Silence[]> => all("/silences?limit=500");
+export const endSilence = async (id: string): Promise<void> =>
+  void (await call("DELETE", `/silences/${encodeURIComponent(id)}`));
+export const getCatalogue = async (): Promise<CatalogueRow[]> =>
+  (await json<{ items: CatalogueRow[] }>("GET", "/alert-catalogue")).items;
+
+// ---- roster
+export const getLadders = (): Promise<Ladders> => json("GET", "/ladders");
+export const getSites = (): Promise<Site[]> => all("/sites?limit=500");
+export const getShifts = (): Promise<Shift[]> => all("/shifts?limit=500");
+/** Also those that are over, by beginning, one page after the other. */
+export const getShiftsSince = async (cursor: string): Promise<{ items: Shift[]; next: string | null }> =>
+  json("GET", `/shifts?past=true&limit=500${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+export const addShift = (shift: NewShift): Promise<Shift> => json("POST", "/shifts", shift);
+export const removeShift = async (id: string): Promise<void> =>
+  void (await call("DELETE", `/shifts/${encodeURIComponent(id)}`));

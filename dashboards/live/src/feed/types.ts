@@ -65,6 +65,128 @@ export interface Alert {
   acknowledged_by: string | null;
   resolved_at: number | null;
   simulated: boolean;
+  reopened?: number; // how often it came again within minutes of its end
+  ladder?: string; // "" = nobody is told
+  step?: number; // how many of its steps have been taken
+  next_step_at?: number | null; // null: taken, muted, over, or nobody is told
+  silenced_by?: string | null; // id of the silence
+  inhibited_by?: string | null; // id of the alert that mutes this one
+}
+
+/** One row of the gateway's catalogue, as far as the page needs it. */
+export interface CatalogueRow {
+  code: string;
+  zh: string;
+  en: string;
+  source: string;
+  lethal: boolean;
+  latching: boolean;
+}
+
+export type Means = "app" | "strong" | "call" | "task";
+export interface LadderStep {
+  delay: number; // s since the alert was raised
+  duty: string;
+  means: Means;
+  whole_site: boolean;
+}
+export interface Ladder {
+  name: string; // "<setting>-<priority>", with "-closed" outside service hours
+  steps: LadderStep[];
+  remind: number; // s
+}
+export interface Hours {
+  setting: string;
+  opens: number; // minutes after midnight, local time
+  closes: number;
+  days: number[]; // 0 = Monday
+}
+export interface Ladders {
+  ladders: Ladder[];
+  hours: Hours[];
+}
+
+export interface HistoryLine {
+  at: number;
+  event: string;
+  state: AlertState;
+  actor: string | null;
+  details: Details;
+}
+export interface Judgement {
+  author: string;
+  useful: boolean;
+  reason: string;
+  at: number;
+}
+export interface Delivery {
+  recipient: string; // account, role:<role>, or * = everybody there
+  channel: string; // "" = none reaches the recipient
+  state: "pending" | "sending" | "sent" | "obsolete" | "dead";
+  attempts: number;
+  sent_at: number | null;
+  last_error: string | null;
+}
+/** That somebody is to be told of an alert: one step of its ladder. */
+export interface Notice {
+  id: string;
+  alert: string;
+  unit: string; // "" = about the gateway itself
+  site: string;
+  rule: string;
+  priority: Priority;
+  reason: string;
+  step: number;
+  role: string;
+  means: Means;
+  recipients: string[];
+  at: number;
+  simulated: boolean;
+}
+export interface Notification extends Notice {
+  deliveries: Delivery[];
+}
+export type Details = Readonly<Record<string, unknown>>;
+export interface AlertDetail extends Alert {
+  explanation: Details;
+  history: HistoryLine[];
+  climbs: Ladder | null;
+  notifications: Notification[];
+  feedback: Judgement[];
+}
+export interface Silence {
+  id: string;
+  unit: string;
+  subject: string; // "" = everything of the unit
+  rule: string; // "" = every rule that is not lethal
+  reason: string;
+  author: string;
+  created_at: number;
+  expires_at: number;
+  ended_at: number | null;
+}
+export interface Shift {
+  id: string;
+  account: string;
+  duty: string;
+  site: string;
+  unit: string; // "" = the whole site
+  start_at: number;
+  end_at: number;
+  entered_by: string;
+}
+export type NewShift = Pick<Shift, "account" | "duty" | "site" | "start_at" | "end_at"> & { unit: string | null };
+export interface Site {
+  id: string;
+  name: string;
+}
+export interface Segment {
+  start_at: number;
+  fs: number;
+  scale: number;
+  leads: string[];
+  n0: number;
+  samples: number[][]; // one row a lead, in steps of `scale`
 }
 
 export interface Snapshot {
@@ -145,7 +267,8 @@ export type Message =
   | { type: "command"; id: number; command: Command }
   | { type: "unit"; id: number; unit: UnitState }
   | { type: "dropped"; unit: string; frames: number }
-  | { type: "tick"; now: number; lag_us: number };
+  | { type: "notification"; id: number; unit: string; notification: Notice }
+  | { type: "tick"; now: number; lag_us: number; canary_at?: number | null };
 
 export interface Session {
   username: string;

@@ -2,7 +2,7 @@
 import { effect, signal } from "@preact/signals";
 import { soundWanted } from "../state/prefs";
 import { local, openAlerts } from "../state/store";
-import { isCalling } from "../state/urgency";
+import { isSounding } from "../state/urgency";
 import { BURSTS, due, type Pulse } from "./bursts";
 import type { Priority } from "../feed/types";
 
@@ -46,11 +46,11 @@ function sound(priority: Priority): void {
   for (const pulse of BURSTS[priority].pulses) play(context.currentTime + 0.05, pulse);
 }
 
-/** The most urgent alert nobody has taken sounds, again and again. */
+/** The most urgent alert that nobody has taken or silenced sounds, again and again. */
 export function startSound(): void {
   effect(() => {
     void local.value; // asks again four times a second
-    const calling = openAlerts.value.find(isCalling);
+    const calling = openAlerts.value.find(isSounding);
     if (!calling) last = null;
     else if (soundAllowed.value && soundWanted.value) sound(calling.priority);
   });

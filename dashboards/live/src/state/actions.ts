@@ -56,6 +56,7 @@ export async function signOut(): Promise<void> {
   await http.signOut();
   sessionStorage.removeItem(KNOWN_AT);
   session.value = null;
+  asking.value = armed.value = selectedAlert.value = null;
   forget();
 }
 
@@ -104,11 +105,21 @@ async function send(alert: Alert): Promise<void> {
     mergeAlert(await http.acknowledge(alert.id));
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
+    if (error.status === 409) await lookAgain(id);
     refused(id, error);
   } finally {
     const rest = new Set(sending.peek());
     rest.delete(id);
     sending.value = rest;
+  }
+}
+
+/** Somebody else was first: the alert itself says who. */
+async function lookAgain(id: string): Promise<void> {
+  try {
+    mergeAlert(await http.getAlert(id));
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error; // the refusal is told all the same
   }
 }
 

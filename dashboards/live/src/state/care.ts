@@ -16,7 +16,7 @@ export const unread = signal(false);
 export const sittings = signal<ReadonlyMap<string, readonly Sitting[]>>(new Map());
 
 /** Asks, again and again while a page is shown; returns what stops it. */
-function repeat(ask: () => Promise<void>): () => void {
+export function repeat(ask: () => Promise<void>, every = EVERY): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let over = false;
   const round = async (): Promise<void> => {
@@ -28,7 +28,7 @@ function repeat(ask: () => Promise<void>): () => void {
       if (error.status === 401) session.value = null;
       unread.value = true;
     }
-    if (!over) timer = setTimeout(() => void round(), EVERY);
+    if (!over) timer = setTimeout(() => void round(), every);
   };
   void round();
   return () => {

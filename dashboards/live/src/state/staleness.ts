@@ -47,3 +47,21 @@ export function linkState(hearing: Hearing, local: number): LinkState {
   if (hearing.behind > BEHIND) return { is: "catching-up", behind: hearing.behind };
   return { is: "live", latency: hearing.latency };
 }
+
+export type CanaryState =
+  | { is: "unknown" } // the gateway has not said yet
+  | { is: "none" } // no watcher is registered: nobody would tell if the gateway stopped
+  | { is: "missing" } // one is, and nothing of it has come through
+  | { is: "fresh" | "aging" | "late"; age: number }; // us
+
+/** A canary sets out every 5 s: two may be on their way, the third one is late. */
+export const CANARY_FRESH = 10_000_000;
+export const CANARY_LATE = 15_000_000;
+
+/** Whether the whole path works, from the newest canary that went through it. */
+export function canaryState(at: number | null | undefined, expected: boolean, now: number): CanaryState {
+  if (at === undefined) return { is: "unknown" };
+  if (at === null) return { is: expected ? "missing" : "none" };
+  const age = Math.max(0, now - at);
+  return { is: age > CANARY_LATE ? "late" : age > CANARY_FRESH ? "aging" : "fresh", age };
+}

@@ -1,14 +1,15 @@
 /** Everything the page knows, as signals; messages of the feed are folded in here and nowhere else. */
 import { batch, computed, signal, type Signal } from "@preact/signals";
 import { parseFrame } from "../feed/frame";
-import type { About, Alert, Command, Message, Session, UnitEvent, UnitState } from "../feed/types";
+import type { About, Alert, Command, Message, Notice, Session, UnitEvent, UnitState } from "../feed/types";
 import { pushFrame } from "../signal/streams";
 import { localSeconds, localUs } from "../time";
 import { withDevice, withDevices, withLatest, withObservations } from "./merge";
-import { linkState, type Hearing } from "./staleness";
+import { canaryState, linkState, type Hearing } from "./staleness";
 import { compareAlerts, isOpen } from "./urgency";
 
 const RECENT_EVENTS = 50;
+const RECENT_NOTICES = 50;
 /** Events that tell how a device stands: the newest of each is kept for every unit. */
 export const STATES = ["bed-state", "bed-exit", "bed-return", "mattress-state", "concentrator-state"] as const;
 /** Events that come all the time; no screen lists them. */
@@ -26,6 +27,10 @@ export const states = signal<ReadonlyMap<string, UnitEvent>>(new Map());
 export const commands = signal<ReadonlyMap<string, Command>>(new Map());
 /** Snapshots so far: what a snapshot does not hold is asked for again after each. */
 export const snapshots = signal(0);
+/** When the newest word of the watcher that came through set out, us; null = none has, undefined = not told yet. */
+export const canaryAt = signal<number | null | undefined>(undefined);
+/** What the gateway told people lately, oldest first. */
+export const notices = signal<readonly Notice[]>([]);
 export const droppedFrames = signal<ReadonlyMap<string, number>>(new Map());
 export const badFrames = signal(0);
 export const received = signal(false); // a snapshot has come
@@ -39,8 +44,16 @@ export const link = computed(() => linkState(hearing.value, local.value));
 /** The gateway's clock, us. */
 export const now = computed(() => local.value + hearing.value.offset);
 
-export const unit = (id: string): UnitState | undefined => units.get(id)?.value;
 export const openAlerts = computed(() => [...alerts.value.values()].filter(isOpen).sort(compareAlerts));
+/** A watcher is registered, or the gateway misses one: its silence means something. */
+const watcher = computed(
+  () =>
+    unitIds.value.some((id) => unit(id)?.kind === "watch") ||
+    openAlerts.value.some((alert) => alert.rule === "canary-late"),
+);
+export const canary = computed(() => canaryState(canaryAt.value, watcher.value, now.value));
+
+export const unit = (id: string): UnitState | undefined => units.get(id)?.value;
 
 const pending = new Map<string, UnitState>(); // folded, not shown yet: screens need not follow every message
 
@@ -151,6 +164,12 @@ export function linkLost(): void {
   if (hearing.peek().open) hearing.value = { ...hearing.peek(), open: false };
 }
 
+/** The same notice comes once for each way it goes to screens. */
+function keepNotice(notice: Notice): void {
+  if (notices.peek().some((known) => known.id === notice.id)) return;
+  notices.value = [...notices.peek().slice(1 - RECENT_NOTICES), notice];
+}
+
 /** Folds one text message in. */
 export function fold(message: Message): void {
   switch (message.type) {
@@ -188,7 +207,10 @@ export function fold(message: Message): void {
       droppedFrames.value = new Map(droppedFrames.peek()).set(message.unit, lost);
       return;
     }
+    case "notification":
+      return keepNotice(message.notification);
     case "tick":
+      canaryAt.value = message.canary_at ?? null;
       return heard(message.now, message.lag_us);
   }
 }
@@ -213,6 +235,8 @@ export function forget(): void {
     events.value = [];
     states.value = new Map();
     commands.value = new Map();
+    notices.value = [];
+    canaryAt.value = undefined;
     received.value = false;
     heardAt = null;
     hearing.value = { heardAt: null, open: false, latency: 0, behind: 0, offset: 0 };

@@ -7,14 +7,26 @@ export const isOpen = (alert: Alert): boolean => alert.state !== "resolved" && a
 /** Nobody has taken it yet: it sounds and flashes. */
 export const isCalling = (alert: Alert): boolean => alert.state === "firing" || alert.state === "latched";
 
-/** Calling before taken, then by priority, then the longest waiting first. */
+/** Somebody silenced it, or another alert says the same louder: it stays on the screen and makes no sound. */
+export const isMuted = (alert: Alert): boolean => Boolean(alert.silenced_by ?? alert.inhibited_by);
+export const isSounding = (alert: Alert): boolean => isCalling(alert) && !isMuted(alert);
+
+const longestFirst = (a: Alert, b: Alert): number =>
+  a.raised_at - b.raised_at || String(a.id).localeCompare(String(b.id));
+
+/** Calling before muted and taken, then by priority, then the longest waiting first. */
 export function compareAlerts(a: Alert, b: Alert): number {
   return (
+    Number(isSounding(b)) - Number(isSounding(a)) ||
     Number(isCalling(b)) - Number(isCalling(a)) ||
     WEIGHT[b.priority] - WEIGHT[a.priority] ||
-    a.raised_at - b.raised_at ||
-    String(a.id).localeCompare(String(b.id))
+    longestFirst(a, b)
   );
+}
+
+/** The list's order: by priority, and within one what calls first, then the longest waiting. */
+export function compareListed(a: Alert, b: Alert): number {
+  return WEIGHT[b.priority] - WEIGHT[a.priority] || compareAlerts(a, b);
 }
 
 export interface Ranked {

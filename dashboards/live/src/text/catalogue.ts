@@ -1,12 +1,16 @@
+import { ALERT_WORDS } from "./alert_words";
 import { CONDITION_WORDS } from "./condition_words";
 import { DEVICE_WORDS } from "./device_words";
+import { RULE_WORDS } from "./rule_words";
 
 /** Every text of the page: [Chinese, English]. `{name}` is filled in. A row without both languages does not compile. */
 type Row = readonly [zh: string, en: string];
 
 export const CATALOGUE = {
+  ...ALERT_WORDS,
   ...DEVICE_WORDS,
   ...CONDITION_WORDS,
+  ...RULE_WORDS,
   // frame
   "app.name": ["末端网关 Lastmile", "Lastmile"],
   "app.footer": ["决策支持：仅作辅助，不作诊断", "Decision support: assists, does not diagnose"],
@@ -87,6 +91,7 @@ export const CATALOGUE = {
   "kind.homecare-bed": ["居家病床", "Home-care bed"],
   "kind.beacon-site": ["信标站点", "Beacon site"],
   "kind.delivery-van": ["配送车", "Delivery van"],
+  "kind.watch": ["链路监护", "Watch"],
   // unit view
   "unit.back": ["返回", "Back"],
   "unit.unknown": ["没有这辆车，或您无权查看", "There is no such unit, or you may not see it"],
@@ -214,11 +219,12 @@ export const CATALOGUE = {
   "rule.heart-rate-high": ["心率过高", "Heart rate high"],
   "rule.heart-rate-low": ["心率过低", "Heart rate low"],
   "rule.signal-missing": ["信号中断", "Signal missing"],
-  "rule.link-lost": ["车辆链路断开", "Vehicle link lost"],
+  "rule.link-lost": ["链路断开", "Link lost"],
   "rule.duplicate-identity": [
     "同一身份出现两份不同数据（疑似克隆卡）",
     "Two sources under one identity (cloned card?)",
   ],
+  "rule.nobody-on-duty": ["无人值班，警报无人接收", "Nobody on duty to take an alert"],
   "rule.broker-lost": ["与消息服务器断开，暂无新数据", "Broker unreachable; nothing new arrives"],
   "rule.broker-log-lost": ["消息日志丢失，正在从车载端补传", "Broker log lost; refilling from vehicles"],
   "rule.lead-off": ["导联脱落", "Lead off"],

@@ -1,5 +1,6 @@
 /** Texts, times and numbers in the language of this screen. Components call these and hold no text. */
 import { language, type Language } from "../state/prefs";
+import { catalogue } from "../state/rules";
 import { CATALOGUE, type TextKey } from "./catalogue";
 
 export type Filling = Readonly<Record<string, string | number>>;
@@ -13,13 +14,16 @@ export function textIn(lang: Language, key: TextKey, filling: Filling = {}): str
 
 export const t = (key: TextKey, filling?: Filling): string => textIn(language.value, key, filling);
 
+type Prefix =
+  | "rule" | "event" | "kind" | "q" | "refused" | "service" | "mode" | "part" | "state" | "duty" | "means" | "setting"
+  | "delivery" | "why-told" | "move" | "population" | "caution" | "check" | "st-group" | "st-because" | "fact"; // prettier-ignore
+
 /** The text of `prefix.code`, or of `prefix.other` (which names the code) when there is none yet. */
-export function tCode(
-  prefix: "rule" | "event" | "kind" | "q" | "refused" | "service" | "mode" | "part",
-  code: string,
-): string {
+export function tCode(prefix: Prefix, code: string): string {
   const key = `${prefix}.${code}`;
   if (key in CATALOGUE) return t(key as TextKey);
+  const told = prefix === "rule" ? catalogue.value.get(code) : undefined; // an alert younger than this page
+  if (told) return told[language.value];
   const other = `${prefix}.other`;
   return other in CATALOGUE ? t(other as TextKey, { code }) : code;
 }
@@ -61,3 +65,9 @@ export function stopwatch(us: number): string {
 
 export const count = (n: number): string => n.toLocaleString(locale());
 export const fixed = (value: number, decimals: number): string => value.toFixed(decimals);
+
+/** 22 Nov 14:32, or 11月22日 14:32 */
+export const dayTime = (at: number): string =>
+  timeFormat({ month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(
+    at / 1000,
+  );

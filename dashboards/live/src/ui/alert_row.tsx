@@ -2,44 +2,53 @@
 import { useState } from "preact/hooks";
 import { Refusal } from "../feed/http";
 import type { Alert } from "../feed/types";
-import { QUANTITIES, type QuantityName } from "../quantities";
 import * as actions from "../state/actions";
-import { about, now, session, unit } from "../state/store";
-import { isCalling } from "../state/urgency";
+import { alerts, about, now, session, unit } from "../state/store";
+import { isCalling, isSounding } from "../state/urgency";
 import type { TextKey } from "../text/catalogue";
 import { clockTime, fixed, stopwatch, t, tCode } from "../text/text";
 import { PriorityShape } from "./icons";
-import { follow, unitPath } from "../router";
+import { rowOf } from "./values";
+import { alertPath, follow, unitPath } from "../router";
 
-/** "HR 152 /min (limit 130)", or "" when the alert is about no number. */
-function figures(alert: Alert): string {
+/** A number of the alert's quantity, as people write it. */
+export const numberOf = (alert: Alert, value: number): string => fixed(value, rowOf(alert.quantity ?? "").decimals);
+
+/** "HR 152 /min", or "" when the alert is about no number. */
+export function measuredOf(alert: Alert): string {
   if (alert.quantity === null || alert.value === null) return "";
-  const known = alert.quantity in QUANTITIES;
-  const row = known ? QUANTITIES[alert.quantity as QuantityName] : { shown: "", decimals: 1 };
-  const name = tCode("q", alert.quantity);
-  const value = `${name} ${fixed(alert.value, row.decimals)} ${row.shown}`;
-  return alert.limit === null ? value : t("alert.value", { value, limit: fixed(alert.limit, row.decimals) });
+  return `${tCode("q", alert.quantity)} ${numberOf(alert, alert.value)} ${rowOf(alert.quantity).shown}`.trim();
 }
 
-/** What a silence is about: its quantity or its device. */
-function about_(alert: Alert): string {
+/** "HR 152 /min (limit 130)" */
+function figures(alert: Alert): string {
+  const value = measuredOf(alert);
+  return value === "" || alert.limit === null
+    ? value
+    : t("alert.value", { value, limit: numberOf(alert, alert.limit) });
+}
+
+/** What it is about: its number, or its quantity and device. */
+export function subjectOf(alert: Alert): string {
   if (alert.value !== null) return figures(alert);
   const quantity = alert.quantity === null ? "" : tCode("q", alert.quantity);
   const part = alert.subject?.startsWith("device/") ? alert.subject.split("/").slice(3).join("/") : "";
   return [quantity, alert.device, part && tCode("part", part)].filter(Boolean).join(" · ");
 }
 
-function refusalText(refusal: Refusal): string {
+function refusalText(refusal: Refusal, alert?: Alert): string {
+  if (refusal.status === 409 && alert?.acknowledged_by && alert.acknowledged_at !== null)
+    return t("refusal.taken", { who: alert.acknowledged_by, time: clockTime(alert.acknowledged_at) });
   const known = [0, 403, 404, 409].includes(refusal.status);
   return t(known ? (`refusal.${refusal.status}` as TextKey) : "refusal.other");
 }
 
-function RefusalNote(props: { id: string; refusal: Refusal }) {
+export function RefusalNote(props: { id: string; refusal: Refusal }) {
   const { status, reason, detail } = props.refusal;
   return (
     <div class="refusal" role="alert">
       <span>
-        <strong>{t("alert.refused")}</strong> {refusalText(props.refusal)}
+        <strong>{t("alert.refused")}</strong> {refusalText(props.refusal, alerts.value.get(props.id))}
         {detail && status !== 0 && <span class="quiet"> ({detail})</span>}
         {!detail && reason && <span class="quiet"> ({reason})</span>}
       </span>
@@ -51,7 +60,7 @@ function RefusalNote(props: { id: string; refusal: Refusal }) {
 }
 
 /** Asks for the password before a high alert is acknowledged by somebody not seen for five minutes. */
-function WhoIsThere(props: { alert: Alert }) {
+export function WhoIsThere(props: { alert: Alert }) {
   const [wrong, setWrong] = useState<string | null>(null);
   const demo = about.value?.demo_login;
   const username = session.value?.username ?? "";
@@ -87,7 +96,7 @@ function WhoIsThere(props: { alert: Alert }) {
   );
 }
 
-function Acknowledge(props: { alert: Alert; keyed: boolean }) {
+export function Acknowledge(props: { alert: Alert; keyed: boolean }) {
   const { alert } = props;
   const busy = actions.sending.value.has(String(alert.id));
   if (!isCalling(alert)) return null;
@@ -99,10 +108,23 @@ function Acknowledge(props: { alert: Alert; keyed: boolean }) {
   );
 }
 
+/** "" while it fires and nobody has done anything about it. */
 function status(alert: Alert): string {
+  if (alert.silenced_by) return t("state.silenced");
+  if (alert.inhibited_by) return t("state.inhibited");
   if (alert.state === "latched") return t("alert.latched");
   if (alert.acknowledged_at === null || alert.state !== "acknowledged") return "";
   return t("alert.acked", { who: alert.acknowledged_by ?? "", time: clockTime(alert.acknowledged_at) });
+}
+
+/** The rule in words; leads to all that is known of the alert. */
+export function RuleLink({ alert }: { alert: Alert }) {
+  const rule = tCode("rule", alert.rule);
+  return (
+    <a class="rule" href={alertPath(alert.id)} onClick={follow} title={t("detail.open", { rule })}>
+      {rule}
+    </a>
+  );
 }
 
 interface RowProps {
@@ -124,7 +146,7 @@ export function AlertRow({ alert, keyed = false, named = false }: RowProps) {
       onClick={() => (actions.selectedAlert.value = id)}
     >
       <div class="alert-line">
-        <PriorityShape priority={alert.priority} calling={isCalling(alert)} />
+        <PriorityShape priority={alert.priority} calling={isSounding(alert)} />
         <div class="alert-text">
           <div class="alert-what">
             <span class="word">{t(`priority.${alert.priority}`)}</span>
@@ -133,11 +155,11 @@ export function AlertRow({ alert, keyed = false, named = false }: RowProps) {
                 {name}
               </a>
             )}
-            <strong>{tCode("rule", alert.rule)}</strong>
+            <RuleLink alert={alert} />
             {alert.simulated && <span class="sim">{t("alert.simulated")}</span>}
           </div>
           <div class="alert-more quiet">
-            {[about_(alert), says].filter(Boolean).join(" · ")}
+            {[subjectOf(alert), says].filter(Boolean).join(" · ")}
             {actions.armed.value === id && isCalling(alert) && <strong class="again">{t("alert.again")}</strong>}
           </div>
         </div>

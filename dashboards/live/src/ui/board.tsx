@@ -5,14 +5,13 @@ import type { Alert } from "../feed/types";
 import { go, unitPath } from "../router";
 import { keyAcknowledge } from "../state/actions";
 import { watched } from "../state/live";
-import { local, openAlerts, received, unit, unitIds } from "../state/store";
-import { compareUnits, heldOrder, isCalling, type Ranked } from "../state/urgency";
+import { holdOrder } from "../state/held";
+import { openAlerts, received, unit, unitIds } from "../state/store";
+import { compareUnits, isCalling, type Ranked } from "../state/urgency";
 import { t } from "../text/text";
 import { Card } from "./card";
 import { useKeys } from "./keys";
 
-const HANDS_OFF = 5_000_000; // us after the last touch before cards may move
-const POINTER_RESTS = 30_000_000; // us a still pointer over the board keeps them in place
 const MAX_STRIPS = 6; // waveforms a board asks for at once
 
 const alertsByUnit = computed(() => {
@@ -31,18 +30,9 @@ const wanted = computed(() =>
     .map((item) => item.unit.id),
 );
 
-const touchedAt = signal(-Infinity);
-const pointerOver = signal(false);
 const focused = signal<string | null>(null);
-let shown: readonly string[] = [];
-
 /** The order on screen: what is wanted, unless a hand is at work. */
-const order = computed(() => {
-  const quiet = local.value - touchedAt.value > (pointerOver.value ? POINTER_RESTS : HANDS_OFF);
-  shown = quiet ? wanted.value : heldOrder(shown, wanted.value);
-  return shown;
-});
-const held = computed(() => order.value.some((id, i) => wanted.value[i] !== id));
+const { order, held, touch, release, pointer } = holdOrder(wanted);
 
 const stripUnits = computed(() => {
   const urgent = order.value.filter((id) =>
@@ -51,10 +41,6 @@ const stripUnits = computed(() => {
   const focus = focused.value;
   return [...new Set([...(focus ? [focus] : []), ...urgent])].slice(0, MAX_STRIPS);
 });
-
-const touch = (): void => {
-  touchedAt.value = local.peek();
-};
 
 function focusCard(step: number): void {
   const at = focused.peek() === null ? -1 : order.peek().indexOf(focused.peek() as string);
@@ -118,7 +104,7 @@ export function Board() {
         {held.value && (
           <span class="held">
             {t("board.held")}{" "}
-            <button type="button" onClick={() => (touchedAt.value = -Infinity)}>
+            <button type="button" onClick={release}>
               {t("board.reorder")}
             </button>
           </span>
@@ -127,14 +113,7 @@ export function Board() {
       {ids.length === 0 ? (
         <Empty />
       ) : (
-        <div
-          class="grid"
-          ref={grid}
-          onPointerMove={touch}
-          onPointerDown={touch}
-          onPointerEnter={() => (pointerOver.value = true)}
-          onPointerLeave={() => (pointerOver.value = false)}
-        >
+        <div class="grid" ref={grid} {...pointer}>
           {ids.map((id) => (
             <Card key={id} id={id} alerts={alertsByUnit.value.get(id) ?? []} strip={stripUnits.value.includes(id)} />
           ))}

@@ -256,7 +256,14 @@ export function Ecg(props: { unit: string }) {
       {ruler && <Ruler close={() => setRuler(false)} />}
       <div class="ecg-box" ref={box}>
         {frozen !== null && size.width > 0 ? (
-          <FrozenEcg frozen={frozen} layout={layout} scale={scale} width={size.width} height={size.height} />
+          <FrozenEcg
+            title={t("ecg.frozen", { time: clockTime(frozen.at) })}
+            frozen={frozen}
+            layout={layout}
+            scale={scale}
+            width={size.width}
+            height={size.height}
+          />
         ) : (
           <>
             {stream && size.width > 0 && <Sweep stream={stream} sheet={sheet} scale={scale} />}

@@ -8,6 +8,7 @@ import { watched } from "../state/live";
 import { link, now, openAlerts, unit as unitOf, unitIds } from "../state/store";
 import { age, clockTime, count, t, tCode } from "../text/text";
 import { isCatchingUp } from "./card";
+import { Choice, Tick } from "./choice";
 import { PriorityShape } from "./icons";
 import { useKeys } from "./keys";
 import { Provenance } from "./marks";
@@ -69,25 +70,6 @@ const shown = computed(() => {
 
 const distinct = (values: string[]): string[] => [...new Set(values)].sort();
 
-function Choice(props: { name: string; label: string; values: string[]; say: (value: string) => string }) {
-  return (
-    <label>
-      {props.label}{" "}
-      <select
-        value={query.value.get(props.name) ?? ""}
-        onChange={(event) => filter(props.name, event.currentTarget.value)}
-      >
-        <option value="">{t("fleet.all")}</option>
-        {props.values.map((value) => (
-          <option key={value} value={value}>
-            {props.say(value)}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
-}
-
 function Filters() {
   const search = useRef<HTMLInputElement>(null);
   useKeys({
@@ -110,23 +92,18 @@ function Filters() {
       <Choice
         name="kind"
         label={t("fleet.kind")}
+        all={t("fleet.all")}
         values={distinct(groups.value.map((group) => group.unit.kind))}
         say={(kind) => tCode("kind", kind)}
       />
       <Choice
         name="site"
         label={t("fleet.site")}
+        all={t("fleet.all")}
         values={distinct(groups.value.map((group) => group.unit.site))}
         say={(site) => site}
       />
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={query.value.has("trouble")}
-          onChange={(event) => filter("trouble", event.currentTarget.checked ? "1" : "")}
-        />{" "}
-        {t("fleet.trouble")}
-      </label>
+      <Tick name="trouble" label={t("fleet.trouble")} />
     </form>
   );
 }

@@ -4,7 +4,7 @@ import { follow, page, type Page } from "../router";
 import { allowSound, burstsPlayed, soundAllowed } from "../sound/player";
 import { signOut } from "../state/actions";
 import { language, soundWanted, theme } from "../state/prefs";
-import { link, now, openAlerts, session, unit } from "../state/store";
+import { canary, link, now, openAlerts, session, unit } from "../state/store";
 import type { LinkState } from "../state/staleness";
 import { isCalling } from "../state/urgency";
 import { age, clockTime, t } from "../text/text";
@@ -76,6 +76,25 @@ function SoundButton() {
   );
 }
 
+/** How old the newest record is that went through the whole path: what tells that silence is not blindness. */
+function Canary() {
+  const state = canary.value;
+  if (state.is === "unknown") return <span class="canary" />;
+  const text =
+    state.is === "none" || state.is === "missing"
+      ? t(`canary.${state.is}`)
+      : t(state.is === "late" ? "canary.late" : "canary.age", { age: age(state.age) });
+  return (
+    <span
+      class={`canary ${state.is} tabular`}
+      data-canary={state.is}
+      title={t(state.is === "none" ? "canary.none.title" : "canary.title")}
+    >
+      {text}
+    </span>
+  );
+}
+
 function Tab(props: { href: string; here: boolean; text: TextKey }) {
   return (
     <a href={props.href} onClick={follow} aria-current={props.here ? "page" : undefined}>
@@ -86,6 +105,7 @@ function Tab(props: { href: string; here: boolean; text: TextKey }) {
 
 /** The tab a page belongs to. */
 function home(shown: Page): Page["at"] {
+  if (shown.at === "alert") return "alerts";
   if (shown.at !== "unit") return shown.at;
   const kind = unit(shown.unit)?.kind ?? "ambulance";
   return kind === "ambulance" ? "board" : kind === "homecare-bed" || kind === "health-kiosk" ? "ward" : "fleet";
@@ -101,8 +121,10 @@ export function TopBar() {
         <Tab href="/ward" here={at === "ward"} text="tab.ward" />
         <Tab href="/fleet" here={at === "fleet"} text="tab.fleet" />
         <Tab href="/alerts" here={at === "alerts"} text="tab.alerts" />
+        <Tab href="/roster" here={at === "roster"} text="tab.roster" />
       </nav>
       <span class={`link-dot ${link.value.is}`}>{t(`link.short.${link.value.is}`)}</span>
+      <Canary />
       <time class="clock tabular">{clockTime(now.value)}</time>
       <Counts />
       <span class="spring" />
@@ -171,7 +193,9 @@ const KEYS: Record<Page["at"], readonly (readonly [string, TextKey])[]> = {
   board: [["A", "key.ack"], ["N", "key.next"], ["Enter", "key.open"]],
   ward: [["A", "key.ack"], ["N", "key.next"], ["Enter", "key.open"]],
   fleet: [["/", "key.search"], ["Esc", "key.back"]],
-  alerts: [["A", "key.ack"], ["N", "key.next"], ["Esc", "key.back"]],
+  alerts: [["A", "key.ack"], ["N", "key.next"], ["P", "key.prev"], ["Enter", "key.details"], ["Esc", "key.back"]],
+  alert: [["A", "key.ack"], ["Esc", "key.back"]],
+  roster: [["Esc", "key.back"]],
   unit: [
     ["A", "key.ack"], ["N", "key.next"], ["F", "key.freeze"], ["L", "key.layout"], ["S", "key.speed"],
     ["G", "key.gain"], ["W", "key.full"], ["Esc", "key.back"],

@@ -10,7 +10,7 @@ import { ecgLeads } from "../signal/streams";
 import { pxPerSecond, type PaperScale } from "../signal/sweep";
 import { GAP, LEAD_OFF } from "../signal/track";
 import { theme } from "../state/prefs";
-import { clockTime, t } from "../text/text";
+import { t } from "../text/text";
 import { inkFor, LeadLabels, paperColors } from "./ecg";
 import { px } from "./size";
 
@@ -111,7 +111,15 @@ function Figures(props: { a: Point; b: Point; scale: PaperScale }) {
   );
 }
 
+/** A moment on a sheet of one row: where an alert began, where it was raised. */
+export interface Moment {
+  at: number; // s of the stream
+  name: string;
+}
+
 interface Props {
+  title: string;
+  marks?: readonly Moment[];
   frozen: Frozen;
   layout: Layout;
   scale: PaperScale;
@@ -119,7 +127,7 @@ interface Props {
   height: number;
 }
 
-export function FrozenEcg({ frozen, layout, scale, width, height }: Props) {
+export function FrozenEcg({ title, marks = [], frozen, layout, scale, width, height }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   const paper = useRef<HTMLCanvasElement>(null);
   const traces = useRef<HTMLCanvasElement>(null);
@@ -141,7 +149,7 @@ export function FrozenEcg({ frozen, layout, scale, width, height }: Props) {
   return (
     <>
       <div class="frozen-bar">
-        <strong>{t("ecg.frozen", { time: clockTime(frozen.at) })}</strong>
+        <strong>{title}</strong>
         <Figures a={a} b={b} scale={scale} />
         <span class="quiet hint">{t("caliper.hint")}</span>
       </div>
@@ -150,6 +158,15 @@ export function FrozenEcg({ frozen, layout, scale, width, height }: Props) {
           <canvas class="paper" ref={paper} />
           <canvas class="traces" ref={traces} data-bands={JSON.stringify(sheet.layers.flat())} />
           <LeadLabels sheet={sheet} off={(lead) => frozen.off.has(lead)} />
+          {marks.map((mark) => (
+            <span
+              key={mark.name}
+              class="moment"
+              style={{ left: px(sheet.left + (mark.at - frozen.from) * pxPerSecond(scale)) }}
+            >
+              {mark.name}
+            </span>
+          ))}
           <Caliper name={t("caliper.a")} point={a} sheet={sheet} move={setA} />
           <Caliper name={t("caliper.b")} point={b} sheet={sheet} move={setB} />
         </div>

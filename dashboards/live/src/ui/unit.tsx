@@ -11,6 +11,7 @@ import { isCalling } from "../state/urgency";
 import { age, count, t, tCode } from "../text/text";
 import { AlertRow } from "./alert_row";
 import { isCatchingUp } from "./card";
+import { EarlyWarning } from "./early_warning";
 import { Ecg } from "./ecg";
 import { Back } from "./icons";
 import { useKeys } from "./keys";
@@ -85,6 +86,7 @@ function Head(props: { unit: UnitState }) {
         <Provenance unit={unit} />
       </div>
       {unit.kind !== "delivery-van" && unit.kind !== "beacon-site" && <Person subject={unit.subject} />}
+      <EarlyWarning unit={unit} />
       <Facts unit={unit} />
       {unit.link_mode === "weak" && <p class="weak">{t("unit.mode.weak")}</p>}
     </header>
