@@ -35,7 +35,6 @@ from gateway.rules.catalogue import THRESHOLDS
 from gateway.rules.engine import Rules
 from gateway.rules.hold import Hold
 from gateway.rules.ruleset import Ruleset
-from gateway.rules.switches import CODES
 from gateway.rules.threshold import Thresholds
 from gateway.sequence import MAX_HELD, PATIENCE, Sequencer
 from gateway.standing import Standing, silence_of
@@ -193,7 +192,7 @@ def _load_rules(connection: Connection, fleet: Fleet, alerts: list[Alert], rules
     rules = Rules(Thresholds(ruleset, kind_of))
     for row in connection.execute(select(tables.rule_clock)):
         state = msgspec.json.decode(row.state, type=Hold)
-        if row.rule in CODES:
+        if rules.switches.owns(row.subject, row.rule):
             rules.switches.restore(row.subject, row.rule, state)
         else:
             rules.thresholds.restore(row.subject, row.rule, state)

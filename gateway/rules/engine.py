@@ -11,7 +11,7 @@ from gateway.rules.catalogue import CATALOGUE
 from gateway.rules.hold import Edge, Hold
 from gateway.rules.patient import Patient
 from gateway.rules.row import Priority, Row
-from gateway.rules.switches import CODES, Report, Switches, event_validity, read_report
+from gateway.rules.switches import Report, Switches, event_validity, read_report
 from gateway.rules.threshold import Finding, Reading, Thresholds
 
 DEVICE_PRECEDENCE: Final = 5 * SECOND  # a derived value counts only when the device's own is older than this
@@ -38,7 +38,7 @@ class Rules:
 
     def restore(self, subject: str, code: str, at: Instant) -> None:
         """An alert that was open when the gateway stopped, should nothing else be known of its switch."""
-        if code in CODES and not self.switches.knows(subject, code):
+        if self.switches.owns(subject, code) and not self.switches.knows(subject, code):
             self.switches.restore(subject, code, Hold(firing=True, last_at=at))
 
     def take_dirty(self) -> list[tuple[str, str, Hold]]:
@@ -187,4 +187,7 @@ class Rules:
         if finding.edge is Edge.CLEAR:
             return finding
         details = finding.details | {"rules_version": self.version}
-        return msgspec.structs.replace(finding, row=self._row(finding.row.code), details=details)
+        row = self._row(finding.row.code)
+        if details.get("source") == "device":  # its priority is the device's own
+            row = msgspec.structs.replace(row, priority=finding.row.priority)
+        return msgspec.structs.replace(finding, row=row, details=details)

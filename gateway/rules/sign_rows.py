@@ -48,6 +48,10 @@ SIGNS: Final = (
         zh="离床", en="Out of bed", ladder=Ladder.CLINICAL,
     ),
     Row(
+        "device-alarm", Kind.PHYSIOLOGICAL, Priority.MEDIUM, "the device's own alarm, by the name it gives it",
+        zh="设备报警", en="Alarm of the device", ladder=Ladder.CLINICAL,
+    ),
+    Row(
         "tip-over", Kind.PHYSIOLOGICAL, Priority.HIGH, "the wheelchair's own report: a fall, IEC 60601-1-8 prompt harm",
         latching=True, zh="轮椅翻倒", en="Wheelchair tipped over", ladder=Ladder.CLINICAL,
     ),

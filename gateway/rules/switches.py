@@ -16,6 +16,7 @@ from gateway.contract.quantity import HOUR, SECOND
 from gateway.contract.topic import ID_PATTERN
 from gateway.rules.catalogue import CATALOGUE
 from gateway.rules.hold import Edge, Hold
+from gateway.rules.row import Kind, Priority
 from gateway.rules.sign_rows import RHYTHM
 from gateway.rules.threshold import Finding
 
@@ -29,6 +30,9 @@ RHYTHM_EVENT: Final = "rhythm"  # of a detector of ours: its details name the ro
 ST_EVENT: Final = "st-criteria"
 BED_EXIT: Final = "bed-exit"
 ECG_READ: Final = "ecg-read"
+DEVICE_ALARM: Final = "device-alarm"  # of a name that no row has
+DEVICE_ALARMS: Final = {"device-alarm-on": True, "device-alarm-off": False}
+_PRIORITIES: Final[dict[str | None, Priority | None]] = {None: None} | {str(one): one for one in Priority}
 RHYTHMS: Final = frozenset(row.code for row in RHYTHM)
 CODES: Final = frozenset({LEAD_OFF, BED_EXIT, *RHYTHMS, *CONDITIONS})
 _LEADS: Final = {"lead-off": True, "lead-on": False}
@@ -74,6 +78,7 @@ class Report(msgspec.Struct, frozen=True):
     detected: bool = False  # by a detector of ours
     of_unit: bool = False  # it is about the person the unit speaks for, whichever device says it
     instant: bool = False  # it happens and does not last
+    priority: Priority | None = None  # what the device gives its own alarm; None = the row's
     details: dict[str, Any] = {}
 
     def subject(self, unit: str, device: str) -> str:
@@ -97,6 +102,8 @@ def read_report(name: str, details: dict[str, Any]) -> Report | None:
     if name in SIGNS:
         code, on, instant = SIGNS[name]
         return Report(code, "", on, of_unit=code == BED_EXIT, instant=instant, details=details)
+    if name in DEVICE_ALARMS:
+        return _read_alarm(details, on=DEVICE_ALARMS[name])
     read = _READERS.get(name)
     return None if read is None else read(details)
 
@@ -132,6 +139,18 @@ def _read_st(details: dict[str, Any]) -> Report:
     return Report(ECG_READ, "", True, device, detected=True, of_unit=True, instant=True, details=details)
 
 
+def _read_alarm(details: dict[str, Any], *, on: bool) -> Report:
+    """A device's own alarm is primary: told as the device says it, under the row of the same name if there is one."""
+    alarm, priority = details.get("alarm"), details.get("priority")
+    if not (isinstance(alarm, str) and 0 < len(alarm) <= LONGEST_PART and priority in _PRIORITIES):
+        raise BadCondition(f"alarm {alarm!r:.80}, priority {priority!r:.80}")
+    told = {**details, "source": "device"}
+    row = CATALOGUE.get(alarm)
+    known = row is not None and row.kind is Kind.PHYSIOLOGICAL
+    code, part = (alarm, "") if known else (DEVICE_ALARM, alarm)
+    return Report(code, part, on, priority=_PRIORITIES[priority], details=told)
+
+
 _READERS: Final[dict[str, Callable[[dict[str, Any]], Report]]] = {
     EVENT: _read_condition,
     SILENT: _read_silence,
@@ -156,6 +175,11 @@ class Switches:
         """A switch as it was when the gateway stopped."""
         self._states[subject, code] = state
 
+    @staticmethod
+    def owns(subject: str, code: str) -> bool:
+        """Whether the state of (subject, code) is a switch's, and not that of a rule on values."""
+        return code in CODES or subject.startswith("device/")
+
     def knows(self, subject: str, code: str) -> bool:
         return (subject, code) in self._states
 
@@ -177,7 +201,10 @@ class Switches:
             return None
         self._states[key] = Hold(firing=report.on, since=None, last_at=at)
         self._dirty.add(key)
-        return _finding(key, unit, device, report.on, at, simulated, report.details)
+        finding = _finding(key, unit, device, report.on, at, simulated, report.details)
+        if report.priority is None:
+            return finding
+        return msgspec.structs.replace(finding, row=msgspec.structs.replace(finding.row, priority=report.priority))
 
     def standing(self, unit: str, device: str | None, at: Instant, simulated: bool) -> list[Finding]:
         """What is on now at a device (None: at every device of the unit), as findings that raise it anew."""

@@ -219,15 +219,17 @@ class Thresholds:
 
     def _explain(self, slot: Slot, edge: Edge, before: Hold, reading: Reading) -> Finding:
         """The finding with what made it: quantity, limits, window, whose limits they are."""
-        condition, quantity, at = slot.condition, reading.quantity, reading.at
-        details: dict[str, Any] = {"quantity": quantity, "since": before.since or at, "for": condition.for_}
+        condition, at = slot.condition, reading.at
+        details: dict[str, Any] = {"since": before.since or at, "for": condition.for_}
         details["rules_version"] = self.ruleset.version
         if isinstance(condition, Combined):
             limits = [part.threshold for part in condition.parts]
-            limit = next(one.limit for one in limits if one.quantity == quantity)
+            main = _main(condition, reading.quantity)
+            limit, reading = limits[main].limit, self._main_reading(limits[main].quantity, main, before, reading)
             details["parts"] = [{"quantity": one.quantity, "limit": one.limit} for one in limits]
         else:
             limit = condition.limit
+        details["quantity"] = reading.quantity
         if slot.row.kind is Kind.PHYSIOLOGICAL:
             details |= self._whose(slot.row.code, reading.unit)
         if reading.age > LATE_AFTER:
@@ -236,6 +238,14 @@ class Thresholds:
             slot.row, edge, slot.subject, reading.unit, reading.device, at, reading.value, limit, details,
             reading.simulated,
         )  # fmt: skip
+
+    def _main_reading(self, quantity: str, part: int, before: Hold, reading: Reading) -> Reading:
+        """What the alert is about, where another part completed it: the cargo's temperature, not the set point."""
+        if quantity == reading.quantity or not before.memory:
+            return reading
+        marks = self.channel(reading.unit, quantity).marks
+        device = max(marks, key=marks.__getitem__, default=reading.device)
+        return msgspec.structs.replace(reading, device=device, quantity=quantity, value=before.memory[part][1])
 
     def _whose(self, code: str, unit: str) -> dict[str, Any]:
         patient = self.patients.get(unit, NOBODY)
@@ -292,6 +302,11 @@ def _slots(row: Row, unit: str, quantity: str) -> list[Slot]:
         for probe, condition in each
         if quantity in condition.quantities
     ]
+
+
+def _main(condition: Combined, quantity: str) -> int:
+    """The part it is about: of an AND the first, of an OR the one that was read."""
+    return 0 if condition.every else [part.threshold.quantity for part in condition.parts].index(quantity)
 
 
 def _nearest(limits: list[Threshold]) -> tuple[float | None, float | None]:

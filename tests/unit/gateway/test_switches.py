@@ -62,6 +62,48 @@ def test_what_is_behind_a_device_is_a_part_of_it(
     assert edges(found) == [(row, f"device/u/d/{part}", Edge.RAISE), (row, f"device/u/d/{part}", Edge.CLEAR)]
 
 
+@pytest.mark.parametrize(
+    ("alarm", "given", "row", "subject", "priority"),
+    [
+        ("asystole", "high", "asystole", "device/u/monitor", "high"),
+        ("heart-rate-high", "high", "heart-rate-high", "device/u/monitor", "high"),
+        ("heart-rate-high", None, "heart-rate-high", "device/u/monitor", "medium"),
+        ("bubble-sensor", "low", "device-alarm", "device/u/monitor/bubble-sensor", "low"),
+        ("battery-low", "medium", "device-alarm", "device/u/monitor/battery-low", "medium"),
+    ],
+)
+def test_a_devices_own_alarm_is_told_as_the_device_says_it(
+    alarm: str, given: str | None, row: str, subject: str, priority: str
+) -> None:
+    rules = Rules(Thresholds())
+    details = {"alarm": alarm} | ({"priority": given} if given else {})
+    found = []
+    for second, state in enumerate(("on", "off")):
+        at = NOW + second * SECOND
+        found += rules.report(
+            "u", "monitor", f"device-alarm-{state}", details, at, simulated=False, mutes=lambda _: False
+        )
+    assert edges(found) == [(row, subject, Edge.RAISE), (row, subject, Edge.CLEAR)]
+    assert found[0].row.priority == priority
+    assert found[0].details["source"] == "device"
+
+
+@pytest.mark.parametrize("details", [{}, {"alarm": ""}, {"alarm": 3}, {"alarm": "x", "priority": "urgent"}])
+def test_an_alarm_that_does_not_say_what_it_is_is_refused(details: dict[str, Any]) -> None:
+    with pytest.raises(BadCondition):
+        read_report("device-alarm-on", details)
+
+
+def test_a_devices_own_alarm_is_a_switch_after_a_restart_too() -> None:
+    rules = Rules(Thresholds())
+    details = {"alarm": "heart-rate-high", "priority": "high"}
+    rules.report("u", "monitor", "device-alarm-on", details, NOW, simulated=False, mutes=lambda _: False)
+    [(subject, code, state)] = rules.take_dirty()
+    assert rules.switches.owns(subject, code)
+    assert state.firing
+    assert not rules.switches.owns("unit/u", "heart-rate-high"), "ours is a rule on values"
+
+
 def test_what_is_older_than_the_last_word_changes_nothing_also_over_a_restart() -> None:
     rules = Rules(Thresholds())
     say(rules, "battery-low", "on", 5)

@@ -36,6 +36,7 @@ export const RULE_WORDS = {
     "ECG meets ST criteria: a physician reads it within 10 min",
   ],
   "rule.bed-exit": ["离床", "Out of bed"],
+  "rule.device-alarm": ["设备报警", "Alarm of the device"],
   "rule.tip-over": ["轮椅翻倒", "Wheelchair tipped over"],
   "rule.help-button": ["呼叫求助", "Help button pressed"],
   "rule.missed-while-blind": ["失联期间漏报，待处理", "Missed while blind: to be looked at"],
