@@ -14,7 +14,7 @@ from gateway.alerts.book import AlertBook, Transition
 from gateway.alerts.ladder import LADDERS, SERVICE_HOURS, Ladder, ServiceHours, Setting, Step, ladder_for
 from gateway.alerts.notice import Means, Notice, Reason, notice_id
 from gateway.alerts.place import HOUSE, Place
-from gateway.alerts.policy import inhibitor_of
+from gateway.alerts.policy import inhibitor_of, is_for_ops
 from gateway.alerts.roster import CONTACTS, Duty, Roster
 from gateway.alerts.silence import SilenceDesk
 from gateway.contract.envelope import Instant
@@ -123,7 +123,7 @@ class Lifecycle:
         return made
 
     def _ladder(self, alert: Alert, place: Place | None, now: Instant) -> Ladder | None:
-        setting = Setting.HOUSE if place is None or alert.rule == NOBODY else place.setting
+        setting = Setting.HOUSE if place is None or is_for_ops(alert.rule) else place.setting
         hours = self.hours.get(setting)
         return ladder_for(setting, alert.priority, closed=hours is not None and not hours.open_at(now))
 

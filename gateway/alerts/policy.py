@@ -6,7 +6,7 @@ from typing import Final
 from gateway.alerts.alert import Alert
 from gateway.fleet import GATEWAY_DEVICE
 from gateway.rules.catalogue import CATALOGUE
-from gateway.rules.row import Kind, Row
+from gateway.rules.row import Kind, Ladder, Row
 
 # These are about the electrodes of one device: what another device measures of the same person still counts.
 FAULTS_OF_A_DEVICE: Final = frozenset({"lead-off", "sensor-off", "signal-poor"})
@@ -24,6 +24,12 @@ def is_lethal(code: str) -> bool:
     """Asystole, VF, VT: always high and latching (IEC 60601-1-8 as monitors apply it); nobody can silence them here."""
     row = CATALOGUE.get(code)
     return row is not None and row.lethal
+
+
+def is_for_ops(code: str) -> bool:
+    """Whether those who look after devices and program are told, and not those who look after the patient."""
+    row = CATALOGUE.get(code)
+    return row is not None and row.ladder is Ladder.TECHNICAL
 
 
 def inhibitor_of(alert: Alert, others: Iterable[Alert]) -> Alert | None:

@@ -18,7 +18,7 @@ PATH: Final = (
     ),
     Row(
         "link-lost", _TECHNICAL, Priority.MEDIUM, "per kind of place, domain facts 10.1: see places.py",
-        zh="链路断开", en="Link lost",
+        zh="链路断开", en="Link lost", ladder=Ladder.CLINICAL,  # somebody is there who is not watched any more
     ),
     Row(
         "lead-off", _TECHNICAL, Priority.LOW, "the device's own report",
@@ -61,7 +61,16 @@ _ZH: Final = {
     "beacon-silent": "信标无信号", "paper-out": "缺纸", "link-fault": "设备无应答",
 }  # fmt: skip
 DEVICES: Final = tuple(
-    Row(row.code, _TECHNICAL, Priority(row.priority), row.meaning, zh=_ZH.get(row.code, row.code), en=row.meaning)
+    Row(
+        row.code,
+        _TECHNICAL,
+        Priority(row.priority),
+        row.meaning,
+        zh=_ZH.get(row.code, row.code),
+        en=row.meaning,
+        # what is high about a device (a blocked line, an open circuit) is about the person at its other end
+        ladder=Ladder.CLINICAL if row.priority == "high" else Ladder.TECHNICAL,
+    )
     for row in CONDITIONS.values()
 )
 

@@ -45,6 +45,7 @@ class Threshold(msgspec.Struct, frozen=True, tag="threshold"):
     readings: int = 1  # so many in a row must be beyond it ...
     within: int = 0  # ... none of them older than this
     each: bool = False  # every reading beyond it is told: a spot measurement, and the next may be somebody else's
+    stands: bool = False  # told only when it changes: a value counts until the next one
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -64,6 +65,8 @@ class Threshold(msgspec.Struct, frozen=True, tag="threshold"):
 
     def judge(self, memory: Memory, _quantity: str, value: float, at: Instant) -> Verdict:
         breached = self.breached(value)
+        if self.stands:
+            return Verdict(breached, self.cleared(value), ((at, value, True),) if breached else ())
         if self.readings == 1:
             return Verdict(breached, self.cleared(value))
         run = (*(point for point in memory if at - point[0] <= self.within), (at, value, True)) if breached else ()

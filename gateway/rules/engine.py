@@ -51,12 +51,13 @@ class Rules:
         self._review = self._review or bool(changed)
         return changed
 
-    def check(self, now: Instant) -> list[Finding]:
-        """What changed limits have ended; call it about once a second."""
+    def check(self, now: Instant, simulated: Callable[[str], bool] = lambda _: False) -> list[Finding]:
+        """What time alone, or changed limits, have begun or ended; call it about once a second."""
+        lapsed = self.thresholds.lapse(now, simulated)
         if not self._review:
-            return _NOTHING
+            return lapsed
         self._review = False
-        return self.thresholds.orphans(now)
+        return lapsed + self.thresholds.orphans(now)
 
     # ---- values -----------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ import msgspec
 from gateway.admit import LATE_AFTER
 from gateway.contract.envelope import Instant
 from gateway.contract.topic import UnitKind
+from gateway.fleet import GATEWAY_DEVICE
 from gateway.rules.condition import EVERY_PROBE, Combined, Condition, Direction, Threshold
 from gateway.rules.hold import Edge, Hold, hold
 from gateway.rules.patient import NOBODY, Patient, row_for
@@ -84,6 +85,7 @@ class Thresholds:
         self.patients: dict[str, Patient] = {}
         self._kind_of = kind_of
         self.channels: dict[tuple[str, str], Channel] = {}
+        self._standing: set[tuple[str, str]] = set()  # half-elapsed clocks that go on though no value comes
         self._limits: dict[str, dict[str, dict[str, float]]] = {}
 
     # ---- channels ---------------------------------------------------------------------------------------------------
@@ -156,10 +158,45 @@ class Thresholds:
             if row.hours is not None and not row.hours.open(reading.at, self.ruleset.utc_offset):
                 continue
             code = slot.blind_code if blind else row.code
+            if _stands(slot.condition):
+                findings += self._lapse(slot, code, reading)
             edge, before = self._step(slot, code, reading.quantity, reading.value, reading.at, blind)
             if edge is not None:
                 findings.append(self._explain(slot, edge, before, reading))
         return findings
+
+    def lapse(self, now: Instant, simulated: Callable[[str], bool]) -> list[Finding]:
+        """What has become true or is over because a value has stood for long enough. Call it about once a second."""
+        findings: list[Finding] = []
+        for subject, code in sorted(self._standing):
+            unit = subject.split("/")[1]
+            slot = self._slot(subject, code, unit)
+            if slot is None:
+                self._standing.discard((subject, code))
+            else:
+                told = Reading(unit, GATEWAY_DEVICE, slot.condition.quantities[0], 0.0, now, 0, simulated(unit))
+                findings += self._lapse(slot, code, told)
+        return findings
+
+    def _slot(self, subject: str, code: str, unit: str) -> Slot | None:
+        quantities = self.ruleset.rows[code].quantities
+        slots = (slot for quantity in quantities for slot in self.channel(unit, quantity).slots)
+        return next((slot for slot in slots if (slot.subject, slot.row.code) == (subject, code)), None)
+
+    def _lapse(self, slot: Slot, code: str, next_: Reading) -> list[Finding]:
+        """The edge that fell due before the next reading, or before now, at the time at which it did."""
+        key = (slot.subject, code)
+        before = self.holds.get(key, _IDLE)
+        if before.since is None:
+            return []
+        due = before.since + (slot.condition.clear_for if before.firing else slot.condition.for_)
+        if next_.at < due:
+            return []
+        edge = Edge.CLEAR if before.firing else Edge.RAISE
+        self._keep(slot, key, before, Hold(not before.firing, None, due, before.memory))
+        value = before.memory[0][1] if before.memory else next_.value
+        reading = msgspec.structs.replace(next_, at=due, value=value)
+        return [self._explain(slot, edge, before, reading)]
 
     def orphans(self, now: Instant) -> list[Finding]:
         """Alerts whose row does not speak of the patient or the place any more: they end, and say why."""
@@ -190,6 +227,8 @@ class Thresholds:
         before = self.holds.get(key, _IDLE)
         if blind and at < before.last_at:
             return None, before
+        if _stands(condition):
+            before = msgspec.structs.replace(before, last_at=max(at, before.last_at))  # silence is no pause
         at = max(at, before.last_at)  # two devices that measure the same are not read at the same instant
         verdict = condition.judge(before.memory, quantity, value, at)
         after, edge = hold(
@@ -198,14 +237,18 @@ class Thresholds:
         )  # fmt: skip
         if condition.each and verdict.breached and edge is None:
             edge = Edge.RAISE
-        if after.idle and before.idle:
-            return edge, before
+        if not (after.idle and before.idle):
+            self._keep(slot, key, before, after)
+        return edge, before
+
+    def _keep(self, slot: Slot, key: tuple[str, str], before: Hold, after: Hold) -> None:
         self.holds[key] = after
         if after.since != before.since or after.firing is not before.firing or after.memory != before.memory:
             self.dirty.add(key)
         if after.idle is not before.idle:
             self._note_busy(slot, key, after.idle)
-        return edge, before
+        if _stands(slot.condition) and key[1] == slot.row.code:
+            (self._standing.discard if after.since is None else self._standing.add)(key)
 
     def _note_busy(self, slot: Slot, key: tuple[str, str], idle: bool) -> None:
         """A row with several quantities is busy on all their channels."""
@@ -262,6 +305,9 @@ class Thresholds:
     def restore(self, subject: str, code: str, state: Hold) -> None:
         """A clock as it was when the gateway stopped."""
         self.holds[subject, code] = state
+        row = self.ruleset.rows.get(code)
+        if row is not None and row.condition is not None and _stands(row.condition) and state.since is not None:
+            self._standing.add((subject, code))
 
     def heard(self, unit: str, device: str, quantity: str, at: Instant) -> None:
         """The newest value of a device that had been judged when the gateway stopped: its clocks go on from there."""
@@ -278,6 +324,7 @@ class Thresholds:
         for key in gone:
             self.holds[key] = _IDLE
             self.dirty.add(key)
+        self._standing -= gone
         for channel in self.channels.values():
             channel.busy -= gone
 
@@ -302,6 +349,10 @@ def _slots(row: Row, unit: str, quantity: str) -> list[Slot]:
         for probe, condition in each
         if quantity in condition.quantities
     ]
+
+
+def _stands(condition: Condition) -> bool:
+    return isinstance(condition, Threshold) and condition.stands
 
 
 def _main(condition: Combined, quantity: str) -> int:

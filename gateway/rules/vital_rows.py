@@ -28,12 +28,12 @@ def _limits(neonate: float, infant: float, toddler: float, child: float, adolesc
     return dict(zip(bands, (neonate, infant, toddler, child, adolescent), strict=True))
 
 
-def _early_warning(score: int) -> Threshold:
-    """What the score is at least, whatever input is missing: the true total is never lower.
+def _early_warning(quantity: str, score: int) -> Threshold:
+    """A score that stands for half a minute; what is gone after a breath or a movement is none.
 
-    A rate that wanders between 20 and 21 moves the total by 2, a second parameter at an edge by 1: hysteresis 3.
+    ``news2-at-least``: what it is at least, whatever input is missing: the true total is never lower.
     """
-    return Threshold("news2-at-least", _ABOVE, score, 3, 0, 0, inclusive=True)
+    return Threshold(quantity, _ABOVE, score, 1, 30 * SECOND, 60 * SECOND, inclusive=True, stands=True)
 
 
 HEART: Final = (
@@ -191,18 +191,18 @@ OTHER: Final = (
     ),
     Row(
         "news2-medium", _PHYSIOLOGICAL, _MEDIUM, _NEWS,
-        _early_warning(5),
+        _early_warning("news2-at-least", 5),
         zh="早期预警评分 5 分以上", en="NEWS2 of 5 or more", populations=ADULTS, ladder=_CLINICAL,
         inhibited_by=("news2-high",),
     ),
     Row(
         "news2-high", _PHYSIOLOGICAL, _HIGH, _NEWS,
-        _early_warning(7),
+        _early_warning("news2-at-least", 7),
         zh="早期预警评分 7 分以上", en="NEWS2 of 7 or more", populations=ADULTS, ladder=_CLINICAL,
     ),
     Row(
         "news2-single", _PHYSIOLOGICAL, _MEDIUM, f"{_NEWS}: any single parameter of 3 needs an urgent review",
-        Threshold("news2-single", _ABOVE, 3, 2, 0, 0, inclusive=True),  # 2 and 3 lie one breath or 1 mm[Hg] apart
+        _early_warning("news2-single", 3),
         zh="早期预警单项 3 分", en="NEWS2: one parameter scores 3", populations=ADULTS, ladder=_CLINICAL,
         inhibited_by=("news2-medium", "news2-high", *(row.code for row in HEART + BREATH + PRESSURE)),
     ),

@@ -186,7 +186,7 @@ def test_a_latched_alert_stays_over_a_restart_until_somebody_saw_it(live: Bench)
     live.step(of(AMBULANCE, observation(0, live.now, spo2=96)))
     live.step()
     [alert] = rows(live, "duplicate-identity")
-    assert (alert["state"], notices(live, "duplicate-identity")) == ("latched", [("raised", "crew")])
+    assert (alert["state"], notices(live, "duplicate-identity")) == ("latched", [("raised", "ops")])
     live.restart()
     live.step(seconds=60)
     assert notices(live, "duplicate-identity") == [("raised", "crew"), ("escalated", "ed-lead")]
