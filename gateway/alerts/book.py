@@ -48,7 +48,8 @@ class AlertBook:
 
     @property
     def open(self) -> list[Alert]:
-        return list(self._open.values())
+        """The oldest first: a gateway that was killed does things in the order of one that was not."""
+        return sorted(self._open.values(), key=lambda alert: (alert.raised_at, alert.id))
 
     def find(self, id: str) -> Alert | None:
         """The open alert of that id."""
