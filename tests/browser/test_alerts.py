@@ -163,5 +163,5 @@ def test_the_list_of_alerts_names_the_unit_and_leads_to_it(serve: Serve, open_pa
     world.raise_alert(tachycardia(1, "amb-003"))
     page.locator(".top nav a[href='/alerts']").click()
     expect(page.locator(".alert-list .alert")).to_have_count(1)
-    page.locator(".alert-list .alert a").click()
+    page.locator(".alert-list .alert .where a").click()
     expect(page.locator(".unit-head h1")).to_have_text("AMB-003")

@@ -2,10 +2,18 @@
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from edge_agents import kinds
+from gateway.alerts.alert import Mark, Move, State
+from gateway.alerts.ladder import SETTINGS, Setting
+from gateway.alerts.notice import Means, Reason
+from gateway.alerts.roster import CONTACTS, Duty
+from gateway.api.notification_schemas import DeliveryState
+from gateway.api.permissions import ALLOWED
 from gateway.contract.quantity import LEADS, QUANTITIES
+from gateway.derive.population import Population
 from gateway.rules.catalogue import CATALOGUE
 
 APP = Path(__file__).parents[2] / "dashboards" / "live"
@@ -36,6 +44,31 @@ def test_every_quantity_event_and_command_has_its_words() -> None:
 def test_every_alert_has_its_words() -> None:
     words = "".join(path.read_text() for path in (APP / "src" / "text").glob("*.ts"))
     assert [code for code in CATALOGUE if f'"rule.{code}"' not in words] == []
+
+
+def test_what_is_told_of_alerts_has_its_words() -> None:
+    words = "".join(path.read_text() for path in (APP / "src" / "text").glob("*.ts"))
+    told: dict[str, Iterable[str]] = {
+        "state": State, "move": [*Move, *Mark], "duty": Duty, "means": Means, "why-told": Reason, "setting": Setting,
+        "delivery": DeliveryState, "population": Population,
+    }  # fmt: skip
+    keys = [f"{prefix}.{code}" for prefix, codes in told.items() for code in codes]
+    assert [key for key in keys if f'"{key}"' not in words] == []
+
+
+def test_roles_may_do_on_the_page_what_the_gateway_allows() -> None:
+    rows = re.findall(r'^  "?([a-z-]+)"?: \[(.*)\],$', (APP / "src" / "state" / "may.ts").read_text(), re.MULTILINE)
+    assert {name for name, _ in rows} == {"acknowledge", "silence", "judge-alerts", "keep-roster"}
+    for name, roles in rows:
+        assert set(re.findall(r'"([a-z]+)"', roles)) == {role for role, actions in ALLOWED.items() if name in actions}
+
+
+def test_duties_and_settings_are_the_gateways() -> None:
+    source = (APP / "src" / "state" / "roster.ts").read_text()
+    duties = source[source.index("DUTIES = [") : source.index("] as const")]
+    assert set(re.findall(r'"([a-z-]+)"', duties)) == set(Duty) - CONTACTS
+    rows = re.findall(r'^  "?([a-z-]+)"?: "([a-z]+)",$', source, re.MULTILINE)
+    assert dict(rows) == {str(kind): str(setting) for kind, setting in SETTINGS.items()}
 
 
 def test_every_lead_of_the_contract_has_a_place() -> None:

@@ -37,7 +37,7 @@ export interface Ranked {
 function rank(item: Ranked): number {
   const top = item.alerts[0];
   if (top === undefined) return item.unit.link === "online" ? 1 : 0;
-  return WEIGHT[top.priority] + (isCalling(top) ? 10 : 3);
+  return WEIGHT[top.priority] + (isSounding(top) ? 10 : 3);
 }
 
 /** Units by their most urgent alert; quiet ones after, online before offline, then by name. */

@@ -186,7 +186,7 @@ export const CATALOGUE = {
   "ruler.reset": ["恢复默认 3.78", "Default 3.78"],
   "ruler.done": ["完成", "Done"],
   // alerts
-  "alerts.title": ["未处理的告警", "Open alerts"],
+  "alerts.title": ["告警", "Alerts"],
   "alerts.none": ["没有未处理的告警", "No open alerts"],
   "alert.ack": ["确认", "Acknowledge"],
   "alert.ack.short": ["确认", "Ack"],

@@ -71,3 +71,9 @@ export const dayTime = (at: number): string =>
   timeFormat({ month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(
     at / 1000,
   );
+
+/** 22 Nov 14:32 – 20:00: the day is said again only when it is another. */
+export function spanTime(from: number, to: number): string {
+  const day = (at: number): string => new Date(at / 1000).toDateString();
+  return `${dayTime(from)} – ${day(from) === day(to) ? shortTime(to) : dayTime(to)}`;
+}

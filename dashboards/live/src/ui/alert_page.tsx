@@ -96,12 +96,12 @@ function Body({ alert, again }: { alert: AlertDetail; again: () => void }) {
         </section>
         <section>
           <h2>{t("detail.why")}</h2>
-          <StReading why={why} />
           <Evidence alert={alert} why={why} />
           <Raw why={why} />
         </section>
       </div>
       <div class="alert-side" tabIndex={0}>
+        <StReading why={why} />
         <section>
           <h2>{t("detail.ladder")}</h2>
           <Climb alert={alert} />
@@ -122,8 +122,8 @@ export function AlertPage(props: { id: string }) {
   const { alert, again } = useAlert(props.id);
   useEffect(() => {
     watched.value = [];
-    return followSilences();
   }, []);
+  useEffect(followSilences, [alert?.silenced_by]); // a new one is asked for at once
   useKeys({
     a: () => alert && isCalling(alert) && actions.keyAcknowledge(alert),
     Escape: () => {

@@ -120,6 +120,7 @@ function status(alert: Alert): string {
 /** The rule in words; leads to all that is known of the alert. */
 export function RuleLink({ alert }: { alert: Alert }) {
   const rule = tCode("rule", alert.rule);
+  if (alert.state === "pending") return <strong class="rule">{rule}</strong>; // nothing of it is stored yet
   return (
     <a class="rule" href={alertPath(alert.id)} onClick={follow} title={t("detail.open", { rule })}>
       {rule}

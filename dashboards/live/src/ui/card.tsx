@@ -5,7 +5,7 @@ import { follow, unitPath } from "../router";
 import { rhythmLead } from "../signal/streams";
 import { isEcgLead } from "../quantities";
 import { hearing, now, unit as unitOf } from "../state/store";
-import { isCalling } from "../state/urgency";
+import { isSounding } from "../state/urgency";
 import type { TextKey } from "../text/catalogue";
 import { age, clockTime, count, shortTime, t } from "../text/text";
 import { AlertRow } from "./alert_row";
@@ -88,7 +88,7 @@ export function Card(props: { id: string; alerts: readonly Alert[]; strip: boole
   const unit = unitOf(props.id);
   if (!unit) return null;
   const top = props.alerts[0];
-  const calling = top !== undefined && isCalling(top);
+  const calling = top !== undefined && isSounding(top);
   const note = linkNote(unit, now.value);
   const away = note !== "" && !isCatchingUp(unit);
   return (

@@ -12,7 +12,7 @@ const list = (value: unknown): readonly Details[] => (Array.isArray(value) ? (va
 const words = (value: unknown): string => (Array.isArray(value) ? value.join(", ") : "");
 
 function Fact(props: { name: string; children: ComponentChildren }) {
-  if (props.children === null || props.children === "") return null;
+  if (props.children === null || props.children === "" || props.children === false) return null;
   return (
     <div data-fact={props.name}>
       <dt>{tCode("fact", props.name)}</dt>
@@ -110,6 +110,9 @@ export function Raw({ why }: { why: Details }) {
   );
 }
 
+/** Hundredths of a millivolt, and no "-0.00". */
+const level = (mv: number): string => fixed(Math.round(100 * mv) / 100 + 0, 2);
+
 function Judged({ rows }: { rows: readonly Details[] }) {
   return (
     <table class="st tabular">
@@ -128,7 +131,7 @@ function Judged({ rows }: { rows: readonly Details[] }) {
           return (
             <tr key={String(row.lead)} class={met ? "met" : ""}>
               <th scope="row">{String(row.lead)}</th>
-              <td>{fixed(mv, 2)}</td>
+              <td>{level(mv)}</td>
               <td>{fixed(threshold, 2)}</td>
               <td>{t(met ? "st.met" : "st.not-met")}</td>
             </tr>
@@ -167,7 +170,8 @@ export function StReading({ why }: { why: Details }) {
   if (judged.length === 0) return null;
   const assumed = Array.isArray(why.assumed) ? (why.assumed as string[]) : [];
   return (
-    <div class="st-reading">
+    <section class="st-reading">
+      <h2>{t("st.title")}</h2>
       <p>
         <strong>{t("st.statement")}</strong>
         {assumed.includes("sex-unknown") && <span> · {t("st.assumed.sex-unknown")}</span>}
@@ -196,6 +200,6 @@ export function StReading({ why }: { why: Details }) {
           />
         </div>
       </div>
-    </div>
+    </section>
   );
 }

@@ -19,8 +19,10 @@ export function Person(props: { subject: Subject | null }) {
   if (!subject) return <span class="person quiet">{t("subject.none")}</span>;
   return (
     <span class="person">
-      <strong>{subject.name || subject.id}</strong> {sexText(subject.sex)}{" "}
-      {subject.age !== null && t("subject.age", { n: subject.age })}
+      <strong>{subject.name || subject.id}</strong>{" "}
+      <span class="nowrap">
+        {sexText(subject.sex)} {subject.age !== null && t("subject.age", { n: subject.age })}
+      </span>
     </span>
   );
 }

@@ -20,6 +20,7 @@ const concerns = (notice: Notice): boolean => isMine(notice) || notice.reason !=
 const standing = computed(() => {
   const last = new Map<string, Notice>(); // the newest of each alert
   for (const notice of notices.value) if (concerns(notice)) last.set(notice.alert, notice);
+  if (page.value.at === "alerts") return []; // the list itself says more of each
   const here = page.value.at === "alert" ? page.value.alert : null;
   return [...last.values()]
     .filter((notice) => {

@@ -10,7 +10,7 @@ import { may } from "../state/may";
 import { clockOf, coverOf, dutiesOf, partsOf, SETTINGS, type Cover } from "../state/roster";
 import { ladders } from "../state/rules";
 import { now, unit, unitIds } from "../state/store";
-import { age, dayTime, t, tCode } from "../text/text";
+import { age, dayTime, spanTime, t, tCode } from "../text/text";
 import { Refused, useAttempt } from "./attempt";
 import { delayText, stepText } from "./escalation";
 import { PriorityShape } from "./icons";
@@ -108,11 +108,14 @@ function untilText({ cover, standIn }: Row): string {
 
 function OnDuty() {
   const gaps = rows.value.filter(isGap).length;
+  const covered = rows.value.every((row) => row.cover.now.length > 0);
   return (
     <section class="on-duty-now">
       <h2>
         {t("roster.now")}{" "}
-        <span class={gaps ? "gaps" : "quiet"}>{gaps ? t("roster.gaps", { n: gaps }) : t("roster.gaps.none")}</span>
+        <span class={gaps ? "gaps" : "quiet"}>
+          {gaps ? t("roster.gaps", { n: gaps }) : covered && t("roster.gaps.none")}
+        </span>
       </h2>
       <table>
         <thead>
@@ -131,7 +134,9 @@ function OnDuty() {
               data-duty={`${row.site.id}/${row.duty}`}
             >
               <td>{row.site.name || row.site.id}</td>
-              <th scope="row">{tCode("duty", row.duty)}</th>
+              <th scope="row" class="duty">
+                {tCode("duty", row.duty)}
+              </th>
               <td>
                 <span class="who-line">
                   <Who row={row} />
@@ -178,15 +183,15 @@ function ShiftRow({ shift }: { shift: Shift }) {
   return (
     <tr data-shift={shift.id} class={on ? "on" : ""}>
       <th scope="row">{shift.account}</th>
-      <td>{tCode("duty", shift.duty)}</td>
+      <td class="duty">{tCode("duty", shift.duty)}</td>
       <td>
         {sites.value.find((site) => site.id === shift.site)?.name ?? shift.site}
         {shift.unit ? ` · ${unit(shift.unit)?.name ?? shift.unit}` : ""}
       </td>
       <td class="tabular">
-        {dayTime(shift.start_at)} – {dayTime(shift.end_at)} {on && <span class="tag">{t("roster.on")}</span>}
+        {spanTime(shift.start_at, shift.end_at)} {on && <span class="tag">{t("roster.on")}</span>}
       </td>
-      <td class="quiet">{shift.entered_by}</td>
+      <td class="quiet entered">{shift.entered_by}</td>
       <td>{may("keep-roster") && <TakeOut shift={shift} />}</td>
     </tr>
   );

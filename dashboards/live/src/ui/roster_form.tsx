@@ -92,11 +92,11 @@ export function NewShiftForm({ sites, added }: Props) {
         values={units.map((id) => [id, unit(id)?.name ?? id])}
         none={t("roster.whole-site")}
       />
-      <label>
+      <label class="moment-field">
         {t("roster.from")}
         <input type="datetime-local" name="from" required defaultValue={times.start} />
       </label>
-      <label>
+      <label class="moment-field">
         {t("roster.to")}
         <input type="datetime-local" name="to" required defaultValue={times.end} />
       </label>

@@ -26,9 +26,11 @@ async function load(unit: string, stretch: Stretch): Promise<Found | null> {
   return null;
 }
 
-/** undefined while it is asked for; asked again once, for what had not come yet. */
-function useFound(unit: string, stretch: Stretch): Found | null | undefined {
-  const [found, setFound] = useState<Found | null>();
+type Asked = Found | null | undefined | "unread"; // undefined = no answer yet, null = there is no signal
+
+/** Asked again once, for what had not come yet. */
+function useFound(unit: string, stretch: Stretch): Asked {
+  const [found, setFound] = useState<Asked>();
   const key = JSON.stringify(stretch);
   useEffect(() => {
     let shown = true;
@@ -38,7 +40,7 @@ function useFound(unit: string, stretch: Stretch): Found | null | undefined {
         if (shown) setFound(next);
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
-        if (shown) setFound(null);
+        if (shown) setFound((before) => before ?? "unread"); // what was read once stays
       }
     };
     setFound(undefined);
@@ -52,13 +54,15 @@ function useFound(unit: string, stretch: Stretch): Found | null | undefined {
   return found;
 }
 
+const NARROW = 600; // px: the bar above the sheet takes two rows
+
 const seconds = (us: number): number => us / 1e6;
 
 function EcgStretch(props: { stretch: Stretch & { is: "ecg" }; sheet: Sheet }) {
   const { stretch, sheet } = props;
   const box = useRef<HTMLDivElement>(null);
   const size = useSize(box);
-  const layout = size.width < 600 ? "6x2" : "3x4";
+  const layout = size.width < NARROW ? "6x2" : "3x4";
   const moment = (at: number | null, name: string): Moment[] =>
     at === null || at < stretch.from ? [] : [{ at: seconds(at - stretch.from), name }];
   const { since, raised } = stretch.moments;
@@ -73,7 +77,7 @@ function EcgStretch(props: { stretch: Stretch & { is: "ecg" }; sheet: Sheet }) {
           layout={layout}
           scale={scaleNow()}
           width={size.width}
-          height={size.height - 28}
+          height={size.height - (size.width < NARROW ? 54 : 28)}
         />
       )}
     </div>
@@ -165,6 +169,7 @@ export function StretchOfSignal(props: { alert: Alert; why: Details }) {
   const found = useFound(alert.unit, stretch);
   if (stretch.is === "none") return <p class="quiet">{t("detail.signal.none")}</p>;
   if (found === undefined) return <p class="quiet">{t("detail.loading")}</p>;
+  if (found === "unread") return <p class="quiet">{t("list.unread")}</p>;
   if (stretch.is === "ecg" && found?.is === "ecg" && found.sheet)
     return <EcgStretch stretch={stretch} sheet={found.sheet} />;
   if (stretch.is === "series" && found?.is === "series" && found.points.length > 0)

@@ -1,0 +1,31 @@
+/** The early warning score of whoever is at a unit: whole, or a lower bound while inputs are missing. Pure. */
+import type { Latest, UnitState } from "../feed/types";
+import { derivedKey } from "./merge";
+
+/** Which score speaks depends on the population: those it is not made for have no value. */
+const SCORES = ["news2", "pews", "meows"] as const;
+type ScoreName = (typeof SCORES)[number];
+
+export interface Shown {
+  name: ScoreName;
+  text: string;
+  partial: boolean;
+  at: number;
+}
+
+const valued = (latest: Latest | undefined): (Latest & { value: number }) | null =>
+  latest?.value == null ? null : (latest as Latest & { value: number });
+
+/** The newest word counts: a complete score that has since lost an input is a lower bound. */
+export function scoreOf(latest: UnitState["latest"]): Shown | null {
+  for (const name of SCORES) {
+    const whole = latest[derivedKey(name)];
+    const least = latest[derivedKey(`${name}-at-least`)];
+    const complete = valued(whole);
+    if (complete && complete.at >= (least?.at ?? complete.at))
+      return { name, text: complete.value.toFixed(0), partial: false, at: complete.at };
+    const bound = valued(least);
+    if (bound) return { name, text: `≥ ${bound.value.toFixed(0)}`, partial: true, at: bound.at };
+  }
+  return null;
+}
