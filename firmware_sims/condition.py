@@ -32,6 +32,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     spo2: float = 97.5  # %, where saturation tends to
     perfusion: float = 3.0  # perfusion index, %
     temperature: float = 36.8  # Cel
+    unrest: float = 0.0  # how strongly the patient moves and disturbs what is measured; 1 is much, see unrest.py
     systolic: float = 124.0  # mm[Hg]
     diastolic: float = 78.0  # mm[Hg]
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from firmware_sims.condition import Condition, Rhythm
 from firmware_sims.heart import Beat
+from firmware_sims.unrest import Unrest
 
 FS: Final = 500
 STEP_MV: Final = 0.0025  # one unit of the integers
@@ -78,11 +79,12 @@ _ATRIAL: Final[Floats] = _DOWER @ np.array([0.01, 0.035, -0.045])
 
 
 class Dipole:
-    """Renders beats as samples; holds the noise generator and nothing else."""
+    """Renders beats as samples; holds the generators of noise and movement and nothing else."""
 
     def __init__(self, seed: int) -> None:
         self._noise = np.random.default_rng(seed)
         self._phases = self._noise.uniform(0, math.tau, 6)
+        self.unrest = Unrest(seed)
 
     def render(self, start: float, n: int, beats: Sequence[Beat], condition: Condition) -> NDArray[np.int16]:
         """Samples of ``n`` instants from ``start`` (s): (12, n) int16 in steps of 2.5 uV, leads as ECG_LEADS_12.
@@ -103,6 +105,8 @@ class Dipole:
             mv += _FIBRILLATION[:, None] * self._chaos(t, (4.1, 5.3, 6.9))
         elif condition.rhythm is Rhythm.ATRIAL_FIBRILLATION:
             mv += _ATRIAL[:, None] * self._chaos(t, (5.1, 6.2, 7.7))
+        if condition.unrest:
+            mv += condition.unrest * self.unrest.ecg(t)
         return _twelve(mv)
 
     def _chaos(self, t: Floats, frequencies: tuple[float, float, float]) -> Floats:

@@ -26,6 +26,8 @@ _AVERAGED_BEATS: Final = 8
 _SILENT_AFTER: Final = 4.0  # s without a beat: rate 0 (asystole criterion of bedside monitors)
 _PULSE_SHOWS: Final = 0.4  # weaker beats make no countable pulse
 _TRANSIT: Final = 0.20  # s from the R wave to the foot of the pulse at the finger
+_MOVED_SPO2: Final = 10.0  # %: what the oximeter reads too low at the height of a movement of full strength
+_MOVED_RESP: Final = 5.0  # /min: scatter that it adds to impedance breathing
 _SATURATION_LAG: Final = 12.0  # s, time constant from lung to finger and averaging
 
 Values = dict[str, float | None]
@@ -71,13 +73,17 @@ class Patient:
         pulses = [beat for beat in beats if beat.strength >= _PULSE_SHOWS]
         pulse_rate = _rate(pulses, now - _TRANSIT)
         pulse: Values = {"pulse-rate": pulse_rate or None, "spo2": None, "perfusion-index": None}
+        moved = self.condition.unrest * self._dipole.unrest.bout(now) if self.condition.unrest else 0.0
         if pulse_rate:
-            pulse["spo2"] = min(100.0, round(self._saturation + self._random.gauss(0, 0.2), 1))
+            saturation = self._saturation + self._random.gauss(0, 0.2) - _MOVED_SPO2 * moved
+            pulse["spo2"] = min(100.0, round(saturation, 1))
             pulse["perfusion-index"] = max(0.02, round(self.condition.perfusion * self._random.gauss(1, 0.02), 2))
         return {
             "heart-rate": _rate(beats, now),
             **pulse,
-            "resp-rate": float(max(0, round(self.condition.resp_rate + self._random.gauss(0, 0.4)))),
+            "resp-rate": float(
+                max(0, round(self.condition.resp_rate + self._random.gauss(0, 0.4 + _MOVED_RESP * moved)))
+            ),
             "temperature": round(self.condition.temperature + self._random.gauss(0, 0.01), 2),
         }
 

@@ -68,7 +68,9 @@ class Evaluation:
         findings.append(self._judge_broker(batch))
         if batch.caught_up and abs(now - self._last_check) >= SECOND:  # abs: also after the wall clock was set back
             self._last_check = now
-            findings += self._check_silence(now) + self.standing.check(self.fleet, now) + self.rules.check(now)
+            findings += (
+                self._check_silence(now) + self.standing.check(self.fleet, now) + self.rules.check(now, self._simulated)
+            )
             findings += self._check_canary(now)
         return [one for one in findings if one.row.enabled or one.edge is Edge.CLEAR]
 

@@ -24,17 +24,21 @@ class Task(StrEnum):
     AF = "af"
     VF = "vf"
     ST = "st"
+    BURDEN = "burden"
 
 
 def evaluate(
     task: Annotated[
-        Task, typer.Argument(help="qrs: beats; af: atrial fibrillation; vf: lethal rhythms; st: 12-lead ST.")
+        Task,
+        typer.Argument(
+            help="qrs: beats; af: atrial fibrillation; vf: lethal rhythms; st: 12-lead ST; burden: alarms a day."
+        ),
     ],
     directory: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of WFDB records.")],
     report: Annotated[Path | None, typer.Option(help="Write the whole report here as JSON.")] = None,
     noise: Annotated[bool, typer.Option("--noise", help="qrs: also with noise added, 24 to 0 dB.")] = False,
 ) -> None:
-    """Score the streaming ECG detectors against reference annotations (ANSI/AAMI EC57)."""
+    """Score the streaming ECG detectors against reference annotations (ANSI/AAMI EC57), or count alarms a day."""
     if noise and task is not Task.QRS:
         raise typer.BadParameter("noise is added to beats only: lastmile evaluate qrs")
     module = import_module(f"gateway.evaluate.{task}")

@@ -77,7 +77,7 @@ class Store:
                     details=event["details"],
                 )
             for alert in self.alerts(unit):
-                yield from _moves(self.get(f"alerts/{alert['id']}"), start)
+                yield from moves_of(self.get(f"alerts/{alert['id']}"), start)
         for unit, quantity, device in sorted({key for truth in truths if (key := _series(truth)) is not None}):
             for point in self._points(unit, quantity, device, start, end):
                 at, received = ((point[name] - start) / SECOND for name in ("at", "received_at"))
@@ -116,7 +116,7 @@ class Store:
             yield from self.get(f"units/{unit}/series", quantity=quantity, **span, **only)["points"]
 
 
-def _moves(alert: dict[str, Any], start: Instant) -> Iterator[Seen]:
+def moves_of(alert: dict[str, Any], start: Instant) -> Iterator[Seen]:
     """Every time that an alert was raised, and that it ended. ``muted``: a graver one muted it as it came."""
     lines = alert["history"]
     inhibited = {line["at"] for line in lines if line["event"] == "inhibit"}

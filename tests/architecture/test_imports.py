@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "gateway/committer.py": {"prometheus_client", "sqlalchemy", "structlog"},  # part of the composition root
     "gateway/front_desk.py": {"msgspec", "sqlalchemy"},  # part of the composition root
     "gateway/registry_watch.py": {"nats", "sqlalchemy", "structlog"},  # part of the composition root
-    "gateway/derive": {"msgspec", "numpy", "scipy", "sleepecg"},
+    "gateway/derive": {"msgspec", "numpy", "scipy"},
     "gateway/evaluate": {"msgspec", "numpy", "rich", "scipy", "typer", "wfdb"},  # people's command, as demo
     "gateway/adapters": {
         "alembic", "msgspec", "nats", "nkeys", "numpy", "pcodec", "prometheus_client", "psutil", "rich", "sqlalchemy",

@@ -45,8 +45,8 @@ def recorded(condition: Condition, seed: int = 1, seconds: float = 10.0) -> Lead
 def with_injury(condition: Condition, levels: dict[str, float], seed: int = 1) -> Leads:
     """A simulated recording plus ST levels that stand from the J point on, given for I, II and the chest leads.
 
-    The simulator's own levels reach their full height only 30 ms after its J point; an injury current rises under the
-    QRS. Here it rises within the 30 ms before the simulator's J point and falls off after 180 ms.
+    The simulator's own come by groups of leads, these lead by lead. They rise under the end of the QRS, in the 30 ms
+    before the simulator's J point, and fall off after 180 ms.
     """
     patient = Patient(seed, lambda _: condition)
     steps = [patient.advance() for _ in range(50)]

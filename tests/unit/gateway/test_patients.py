@@ -180,3 +180,15 @@ def test_the_set_point_says_which_goods_a_van_carries_and_each_probe_is_an_alert
     set_point: float | None, value: float, minutes: int, expected: list[tuple[str, str]]
 ) -> None:
     assert cargo(set_point, value, minutes) == expected
+
+
+def test_an_alert_that_the_set_point_completes_is_about_the_cargo() -> None:
+    rules = Rules(Thresholds(None, lambda _: UnitKind.DELIVERY_VAN))
+
+    def told(second: int, device: str, quantity: str, value: float) -> list[Finding]:
+        return rules.value("van-1", device, quantity, value, NOW + second * SECOND, 0, derived=False, simulated=False)
+
+    assert not [one for second in range(0, 600, 10) for one in told(second, "logger", "cargo-temperature-1", 8.4)]
+    [found] = told(601, "fridge", "set-point-temperature", 4.0)
+    assert (found.row.code, found.device, found.value, found.limit) == ("cargo-warm", "logger", 8.4, 8)
+    assert found.details["quantity"] == "cargo-temperature-1"

@@ -122,6 +122,9 @@ def test_no_other_alert_above_low() -> None:
     assert else_passes(*expected, alert(20, "signal-missing", "low"), condition(21, "probe-fault"))
     assert not else_passes(*expected, alert(20, "asystole", "high"))
     assert not else_passes(*expected, alert(50, "spo2-low")), "a second one is another"
+    graver = alert(20, "spo2-severe")
+    assert not else_passes(*expected, graver)
+    assert else_passes(*expected, msgspec.structs.replace(graver, details=graver.details | {"muted": True}))
 
 
 def test_never() -> None:
