@@ -1,5 +1,6 @@
 """What was measured at the ST segments of one 12-lead ECG: everything a reader or a page needs to retrace it."""
 
+from functools import cache
 from typing import Final, Literal
 
 import msgspec
@@ -13,6 +14,7 @@ _SPELLING: Final = {name.lower(): name for name in (*TWELVE, *EXTRA)}
 Polarity = Literal["upright", "inverted", "biphasic", "flat"]
 
 
+@cache
 def canonical(name: str) -> str | None:
     """The lead's name as we spell it (``avr`` is ``aVR``); None for what is no lead of a diagnostic ECG."""
     return _SPELLING.get(name.strip().lower())
