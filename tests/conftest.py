@@ -26,8 +26,11 @@ SERVERS = {
 }
 
 
-# How long an example takes says how busy the machine is, nothing about the code.
-hypothesis.settings.register_profile("lastmile", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+# How long an example takes says how busy the machine is, nothing about the code. In CI the examples are the same each
+# time, so that a run speaks of the change it was made for; elsewhere they are new ones.
+hypothesis.settings.register_profile(
+    "lastmile", deadline=None, derandomize=IN_CI, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("lastmile")
 
 

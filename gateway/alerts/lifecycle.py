@@ -65,18 +65,25 @@ class Lifecycle:
         if self._seen == (self.book.version, self.silences.version) and now < self._due:
             return []
         made: list[Transition] = []
-        for alert, neighbours in _by_unit(self.book.open):
-            made += self._judge_mutes(alert, neighbours, now)
-        released = {one.alert.id for one in made if one.move in (Mark.UNSILENCE, Mark.RELEASE)}
-        for alert in self.book.open:
-            made += self._climb(alert, now, unmuted=alert.id in released)
+        made += self._mute_and_climb(self.book.open, now)
         for found in self._judge_duty(now):
             moved = self.book.apply(found, now)
             made += [moved] if moved else []
-        for alert in [alert for alert in self.book.open if alert.rule == NOBODY]:
-            made += self._climb(alert, now, unmuted=False)
+        made += self._mute_and_climb([alert for alert in self.book.open if alert.rule == NOBODY], now)
         self._seen = (self.book.version, self.silences.version)
         self._due = self._next_due(now)
+        return made
+
+    def _mute_and_climb(self, alerts: list[Alert], now: Instant) -> list[Transition]:
+        """First who is muted, then who is told: nobody is told of what is muted at the same instant."""
+        made: list[Transition] = []
+        for alert, neighbours in _by_unit(alerts):
+            made += self._judge_mutes(alert, neighbours, now)
+        released = {one.alert.id for one in made if one.move in (Mark.UNSILENCE, Mark.RELEASE)}
+        ids = {alert.id for alert in alerts}
+        for alert in self.book.open:
+            if alert.id in ids:
+                made += self._climb(alert, now, unmuted=alert.id in released)
         return made
 
     # ---- muting -----------------------------------------------------------------------------------------------------

@@ -9,8 +9,10 @@ from gateway.contract.envelope import Instant
 from gateway.contract.quantity import SECOND
 from gateway.rules.condition import Memory
 
-MAX_PAUSE: Final = 30 * SECOND  # after a longer pause in the data a half-elapsed duration starts again ...
-PAUSES: Final = 2  # ... or after half of the duration, where that is longer: readings may be minutes apart
+# After a longer pause in the data a half-elapsed duration starts again: two minutes and a half, because many monitors
+# hand their numbers over once a minute, and one may be missing. Two breaching values at its ends are a breach.
+MAX_PAUSE: Final = 150 * SECOND
+PAUSES: Final = 2  # or after half of the duration, where that is longer: readings may be minutes apart
 
 
 class Edge(Enum):

@@ -60,10 +60,18 @@ def test_an_older_value_changes_nothing() -> None:
 def test_a_long_pause_in_the_data_proves_nothing() -> None:
     rule = Rule()
     rule.feed(100, 140)
-    rule.feed(140, 140)
+    rule.feed(251, 140)
     assert rule.edges == []
-    rule.feed(150, 140)
-    assert rule.edges == [(150, Edge.RAISE)]
+    rule.feed(261, 140)
+    assert rule.edges == [(261, Edge.RAISE)]
+
+
+def test_numbers_that_come_once_a_minute_raise_and_clear() -> None:
+    """As many monitors hand them over; one that is missing does not begin it anew."""
+    rule = Rule()
+    for second, value in ((60, 80), (120, 140), (240, 140), (300, 80), (360, 80)):
+        rule.feed(second, value)
+    assert rule.edges == [(240, Edge.RAISE), (360, Edge.CLEAR)]
 
 
 @pytest.mark.parametrize("kill_at", range(100, 110))
