@@ -43,6 +43,7 @@ from gateway.adapters import (
 )
 from gateway.adapters.auth_callout import AuthCallout
 from gateway.adapters.broker import load_secrets, read_ports
+from gateway.adapters.entries import entries
 from gateway.adapters.gateway_file import announce, last_port
 from gateway.adapters.jetstream import BrokerAddress, Inbox, StreamLimits
 from gateway.adapters.judgements import Judgements
@@ -224,6 +225,8 @@ class Gateway:
         await self._give_way()
         await asyncio.to_thread(load_analyser)
         self.derivation.ready = True
+        units = sorted(self.restored.fleet.states)
+        self.derivation.refill(await asyncio.to_thread(entries, self.reader, units, clock.now()))
 
     async def _give_way(self) -> None:
         """After a start ingest goes first: what else takes seconds to load waits for the first commit, but not long."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
 import msgspec
@@ -19,7 +19,7 @@ from gateway.derive.ecg.lead import LEAD_PREFERENCE
 from gateway.derive.scores.board import QUANTITIES, SCORES, BadEntry, ScoreBoard, Scored
 from gateway.derive.scores.observed import values_of
 from gateway.derive.scores.score import Person, Score
-from gateway.fleet import GATEWAY_DEVICE, Fleet
+from gateway.fleet import GATEWAY_DEVICE, Fleet, UnitState
 from gateway.ledger import Ledger
 from gateway.ports import RecordFlag
 from gateway.unpack import Route
@@ -98,9 +98,26 @@ class Derivation:
             scored += self._score(record)
         if caught_up and abs(now - self._checked) >= SECOND:
             self._checked = now
-            scored += self.scores.check(now)
+            scored += [one for one in self.scores.check(now) if one.unit in self._newest]
         told = [one for one in scored if self._says_something(one)]
         return [self._number_scores(unit, at, results, now) for (unit, at), results in self._by_time(told).items()]
+
+    def refill(self, entries: Iterable[tuple[str, str, dict[str, Any], Instant]]) -> None:
+        """After a restart: what the scores knew of each unit, from its newest values and from what people entered.
+
+        ``entries``: unit, event name, details, time; oldest first. What this makes was told before the restart.
+        """
+        for unit, state in self._fleet.states.items():
+            if state.registered.address.kind in SCORED:
+                self._refill_values(unit, state)
+        for unit, name, details, at in entries:
+            with suppress(BadEntry):
+                self.scores.event(unit, name, details, at)
+
+    def _refill_values(self, unit: str, state: UnitState) -> None:
+        for (_, quantity), latest in sorted(state.latest.items(), key=lambda item: item[1].event_at):
+            if latest.value is not None and quantity in QUANTITIES:
+                self.scores.value(unit, quantity, latest.value, latest.event_at)
 
     def _says_something(self, scored: Scored) -> bool:
         """Of a unit that measures little, "at least 0" of a score nobody could complete is no news."""
