@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.adapters import tables
 from gateway.adapters.entries import entries
-from gateway.contract.observation import Event
+from gateway.contract.observation import Event, Observation
 from gateway.contract.quantity import SECOND
 from gateway.contract.topic import Channel
 from gateway.contract.wire import decode
@@ -15,11 +15,13 @@ from tests.integration.path_bench import Bench
 from tests.unit.gateway.builders import EPOCH, observation
 
 UNIT = AMBULANCE.unit
-VITALS = {"resp_rate": 22, "spo2": 95, "heart_rate": 115, "bp_systolic": 105, "temperature": 38.4}
 
 
-def measure(bench: Bench, seq: int, **values: float) -> None:
-    bench.step(of(AMBULANCE, observation(seq, bench.now + SECOND, **values)))
+def measure(bench: Bench, seq: int) -> None:
+    """Vitals of somebody who is ill."""
+    at = bench.now + SECOND
+    body = observation(seq, at, resp_rate=22, spo2=95, heart_rate=115, bp_systolic=105, temperature=38.4)
+    bench.step(of(AMBULANCE, body))
 
 
 def enter(bench: Bench, seq: int, name: str, **details: Any) -> None:
@@ -37,14 +39,14 @@ def derived(bench: Bench) -> list[dict[str, float | None]]:
     """The values of every derived record, oldest first."""
     lanes = {id for id, epoch in bench.rows(tables.lane, "id", "epoch") if epoch == DERIVED_EPOCH}
     rows = [payload for lane, payload in bench.rows(tables.record, "lane_id", "payload") if lane in lanes]
-    return [body.values for row in rows if (body := decode(Channel.OBS, row)) and hasattr(body, "values")]
+    return [body.values for row in rows if isinstance(body := decode(Channel.OBS, row), Observation)]
 
 
 def assess(bench: Bench) -> None:
     enter(bench, 0, "avpu", level="voice")
     enter(bench, 1, "oxygen", state="oxygen")
     for seq in range(3):
-        measure(bench, seq, **VITALS)
+        measure(bench, seq)
 
 
 def test_a_score_is_a_record_of_the_units_own(live: Bench) -> None:
@@ -60,8 +62,8 @@ def test_what_was_entered_counts_after_a_restart_too(live: Bench) -> None:
     assess(live)
     live.restart()
     live.stages.derivation.refill(entries(live.database.engine, [UNIT], live.now))
-    measure(live, 3, **VITALS)
-    measure(live, 4, **VITALS)
+    measure(live, 3)
+    measure(live, 4)
     assert news2(live).value == 12
     assert news2(live).complete
 
