@@ -194,6 +194,7 @@ class LineBus(Bus):
     After a timeout the line is left alone for the time of a whole answer, and the unit owes that answer. If it is not
     overheard until the unit's next turn, the unit is first asked for fewer registers of the same poll, so few that no
     owed answer is as long: when those come, everything it owed has come before (and was passed over) or never will.
+    What cannot be told is a unit that answers late *and* under another unit's address: it would be that unit's answer.
     """
 
     def __init__(self, path: str, wires: Wires, clock: Clock) -> None:

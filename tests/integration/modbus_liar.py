@@ -248,9 +248,16 @@ class SerialLine:
         if question.unit in self.units.dead:
             return
         loop = asyncio.get_running_loop()
-        at = max(loop.time() + self.units.delay(), self._busy.get(question.unit, 0.0) + 0.0005)
-        self._busy[question.unit] = at
         data = self._said(question, rest)
+        now, busy = loop.time(), self._busy.get(question.unit, 0.0)
+        if data[:1] == bytes((question.unit + 1,)):
+            # Under another unit's address it answers at once or not at all: late, no master could tell that from the
+            # other unit's own answer.
+            if busy <= now:
+                self._write(data)
+            return
+        at = max(now + self.units.delay(), busy + 0.0005)
+        self._busy[question.unit] = at
         loop.call_at(at, self._write, data)
 
     def _write(self, data: bytes) -> None:
