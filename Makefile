@@ -10,7 +10,7 @@ NPM     = PATH="$(abspath $(BIN)):$$PATH" npm --prefix $(WEB) --no-audit --no-fu
 
 WEB_SOURCES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 QUICK       := $(wildcard tests/architecture tests/unit tests/devices tests/integration)
-SYSTEMS     := $(wildcard tests/acceptance)  # real processes, which mostly wait: several at a time
+SYSTEMS     := $(wildcard tests/acceptance)  # real processes, which mostly wait: two at a time
 SCREENS     := $(wildcard tests/browser)  # never in one run with asyncio tests: Playwright's loop is another
 
 .DEFAULT_GOAL := help
@@ -46,7 +46,7 @@ docs: setup  ## write docs/devices.md and the generated part of docs/asyncapi.ya
 test: setup web test-servers  ## every test; ARGS="-k gap" passes options on to pytest
 	$(NPM) test
 	$(BIN)/pytest -q -n 2 --dist loadfile $(QUICK) $(ARGS)
-	$(BIN)/pytest -q -n 3 --dist loadfile $(SYSTEMS) $(ARGS)
+	$(BIN)/pytest -q -n 2 --dist loadfile $(SYSTEMS) $(ARGS)
 	$(BIN)/pytest -q -n 2 --dist loadfile $(SCREENS) $(ARGS)
 
 test-servers:

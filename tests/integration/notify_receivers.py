@@ -56,7 +56,11 @@ class _Handler(BaseHTTPRequestHandler):
     receiver: Receiver
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
+        size = int(self.headers["content-length"])
+        body = self.rfile.read(size)
+        if len(body) < size:  # whoever sent it was killed over it
+            self.close_connection = True
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.receiver.requests.append(Request(self.path, headers, body))
         step = self.receiver.script.popleft() if self.receiver.script else self.receiver.after
