@@ -1,6 +1,6 @@
 """The stages of the pipeline and the state they share. Synchronous; times come in as arguments."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -175,16 +175,20 @@ class Stages:
             ordered += self.sequencer.take(record)
         ordered += self.sequencer.expire(now)
         ordered = [record for record in ordered if record.route.address.unit in self.fleet.units]  # else just revoked
-        derived = [found for record in ordered for found in self._derive_one(intake, record)]
-        counted = [record for record in (*ordered, *derived) if self.standing.counts(record)]
-        derived += self.derivation.score(counted, now, caught_up=caught_up)
+        derived = [found for record in ordered for found in self._derive_one(intake, record, self.derivation.derive)]
+        for record in (*ordered, *derived):
+            if self.standing.counts(record):
+                derived += self._derive_one(intake, record, self.derivation.score)
+        derived += self.derivation.check(now) if caught_up else []
         for record in derived:
             self._take_derived(intake, record)
         return ordered + derived
 
-    def _derive_one(self, intake: Intake, record: Admitted) -> list[Admitted]:
+    def _derive_one(
+        self, intake: Intake, record: Admitted, derive: Callable[[Admitted], list[Admitted]]
+    ) -> list[Admitted]:
         try:
-            return self.derivation.derive(record)
+            return derive(record)
         except Exception as error:  # noqa: BLE001 - the record is stored all the same; what spoilt it is kept
             intake.rejections.append(refusals.in_part(record, INTERNAL_ERROR, repr(error)))
             return []

@@ -88,17 +88,21 @@ class Derivation:
 
         return self._when_ready(look)
 
-    def score(self, records: Iterable[Admitted], now: Instant, *, caught_up: bool) -> list[Admitted]:
-        """The scores that change with these records, and with the time that has passed.
+    def score(self, record: Admitted) -> list[Admitted]:
+        """The scores that change with a record.
 
         Raises nothing for an entry that does not say what it should: whoever reads the event finds it as it came.
         """
-        scored: list[Scored] = []
-        for record in records:
-            scored += self._score(record)
-        if caught_up and abs(now - self._checked) >= SECOND:
-            self._checked = now
-            scored += [one for one in self.scores.check(now) if one.unit in self._newest]
+        return self._tell(self._score(record), record.received_at)
+
+    def check(self, now: Instant) -> list[Admitted]:
+        """The scores that change with time: inputs become too old. Once a second is enough."""
+        if abs(now - self._checked) < SECOND:
+            return []
+        self._checked = now
+        return self._tell([one for one in self.scores.check(now) if one.unit in self._newest], now)
+
+    def _tell(self, scored: list[Scored], now: Instant) -> list[Admitted]:
         told = [one for one in scored if self._says_something(one)]
         return [self._number_scores(unit, at, results, now) for (unit, at), results in self._by_time(told).items()]
 

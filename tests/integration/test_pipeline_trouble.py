@@ -16,13 +16,14 @@ from tests.integration.path_bench import Bench
 from tests.unit.gateway.builders import EPOCH, NOW, event, hello, observation
 
 
+@pytest.mark.parametrize("part", ["derive", "score"])
 def test_one_record_that_breaks_a_derivation_is_stored_named_and_stops_nobody(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     def burst(record: object) -> None:
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr(bench.stages.derivation, "derive", burst)
+    monkeypatch.setattr(bench.stages.derivation, part, burst)
     bench.step(observation(0, NOW, spo2=97), observation(1, NOW, spo2=98))
     assert bench.rows(tables.record, "seq") == [(0,), (1,)]
     found = bench.rows(tables.reject, "reason", "detail", "whole")
