@@ -38,13 +38,17 @@ def settings_of(data: Path, http: str | None = None, mqtt: str | None = None) ->
 
     from gateway.adapters.notify.settings import load_notify
     from gateway.adapters.rules_file import load_ruleset
+    from gateway.derive.switch import UnknownDerivation, switched_off
 
     try:
         settings = load_settings(data)
         load_ruleset(data)
         load_notify(data)
+        switched_off(settings.derive.off)
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
+    except UnknownDerivation as error:
+        raise typer.BadParameter(f"{data / 'lastmile.toml'}: derive.off: {error}") from error
     if http is not None:
         host, _, port = http.rpartition(":")
         settings = msgspec.structs.replace(

@@ -8,7 +8,7 @@ from gateway.contract.observation import Event, Observation
 from gateway.contract.quantity import SECOND
 from gateway.contract.topic import Channel
 from gateway.contract.wire import decode
-from gateway.derive.derivation import DERIVED_EPOCH
+from gateway.derive.derivation import DERIVED_EPOCH, Derivation
 from gateway.derive.scores.score import Score
 from tests.integration.care_bench import AMBULANCE, KIOSK, of
 from tests.integration.path_bench import Bench
@@ -73,3 +73,12 @@ def test_a_kiosk_is_not_scored(live: Bench) -> None:
     live.step(of(KIOSK, observation(0, live.now + SECOND, spo2=88)))
     live.step()
     assert derived(live) == []
+
+
+def test_what_the_site_has_switched_off_is_not_derived(live: Bench) -> None:
+    fleet, ledger = live.stages.fleet, live.ledger
+    live.stages.derivation = Derivation(ledger, fleet, off=("news2", "mews", "qsofa"))
+    assess(live)
+    names = {name for values in derived(live) for name in values}
+    assert names
+    assert not [name for name in names if name.startswith(("news2", "mews", "qsofa"))]
