@@ -5,6 +5,7 @@ import re
 import shutil
 import sqlite3
 import stat
+import tomllib
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.adapters import accounts, clock, tables
 from gateway.adapters.migrate import INCREMENTAL, current_revision, head_revision
+from gateway.adapters.notify.settings import Purpose, load_notify
 from gateway.adapters.retention import used_bytes
 from gateway.adapters.rules_file import load_ruleset
 from gateway.adapters.sql import DATABASE_NAME, connect
@@ -27,7 +29,8 @@ FULL: Final = 2  # value of PRAGMA synchronous
 BUILT_AFTER: Final = 1_767_225_600_000_000  # 2026-01-01: a clock before it is wrong
 CLOCK_TOLERANCE: Final = 60_000_000  # us
 LEAST_FREE: Final = 1 << 30  # bytes of disk below which nothing works for long
-SECRET_FILES: Final = ("secrets.json", "nats.conf", "units/*.token", f"{DATABASE_NAME}*", "outbox/*.db")
+LOUD: Final = frozenset({Purpose.CALL, Purpose.SMS})
+SECRET_FILES: Final = ("secrets.json", "nats.conf", "watch.token", "units/*.token", f"{DATABASE_NAME}*", "outbox/*.db")
 
 
 class Level(StrEnum):
@@ -230,6 +233,22 @@ def _clock(s: Subject) -> Iterator[Finding]:
     yield judge("clock", good, "not behind the newest record", advice, Level.BAD)
 
 
+def _reach(s: Subject) -> Iterator[Finding]:
+    """Whether an alert, or the end of all alerts, reaches somebody who does not look at a screen."""
+    calls = [name for name, channel in load_notify(s.data).channel.items() if channel.purpose in LOUD]
+    advice = "no channel calls or texts anybody: see notify.toml in docs/operations.md"
+    yield judge("notify", bool(calls), f"strong reminders go out by {', '.join(calls)}", advice)
+    advice = "nobody is told when this gateway stops: give watch.toml a channel (docs/operations.md)"
+    yield judge("watch", bool(_watch_channels(s.data)), "the watcher has a channel of its own", advice)
+
+
+def _watch_channels(data: Path) -> object:
+    try:
+        return tomllib.loads((data / "watch.toml").read_text("utf-8")).get("channel")
+    except (OSError, ValueError):
+        return None  # the watcher itself says what is wrong with it
+
+
 CHECKS: Final[tuple[Check, ...]] = (
-    _schema, _durability, _broker, _http, _files, _disk, _retention, _accounts, _clock,
+    _schema, _durability, _broker, _http, _files, _disk, _retention, _accounts, _reach, _clock,
 )  # fmt: skip

@@ -21,12 +21,20 @@ mqtt { listen: "127.0.0.1:1883", ack_wait: "30s" }
 """
 
 
+HOOK = 'via = "webhook"\nurl = "https://sms.example.org/"\nsecret_file = "hook.key"\n'
+NOTIFY = f'[channel.sms]\npurpose = "sms"\n{HOOK}'
+WATCH = f"[channel.oncall]\n{HOOK}"
+
+
 @pytest.fixture
 def sound(data_dir: Path, engine: Engine) -> Path:
     """A data directory nothing is wrong with."""
     data_dir.chmod(0o700)
     (data_dir / "nats.conf").write_text(CONF)
     (data_dir / "lastmile.toml").write_text("[retention]\nbytes = 1000000\n")
+    (data_dir / "hook.key").write_text("whsec_" + "QUJD" * 8)
+    (data_dir / "notify.toml").write_text(NOTIFY)
+    (data_dir / "watch.toml").write_text(WATCH)
     add_account(engine)
     return data_dir
 
@@ -105,6 +113,8 @@ WEAKNESSES: dict[str, tuple[Level, str, str, Callable[[Path, Engine], None]]] = 
     "no account": (Level.WEAK, "accounts", "none", nobody),
     "one-time secret": (Level.WEAK, "accounts", "one-time", one_time),
     "demo login": (Level.WEAK, "accounts", "demo", demo_login),
+    "nobody is called": (Level.WEAK, "notify", "no channel", write("notify.toml", "")),
+    "nobody watches": (Level.WEAK, "watch", "nobody is told", write("watch.toml", 'language = "en"')),
     "bad settings": (Level.BAD, "settings", "bytes", write("lastmile.toml", '[retention]\nbytes = "many"')),
 }
 
@@ -112,7 +122,7 @@ WEAKNESSES: dict[str, tuple[Level, str, str, Callable[[Path, Engine], None]]] = 
 def test_a_sound_directory(sound: Path) -> None:
     assert weak(sound) == []
     assert {f.subject for f in check(sound, NOW)} == {
-        "schema", "database", "broker", "web", "files", "disk", "retention", "accounts", "clock",
+        "schema", "database", "broker", "web", "files", "disk", "retention", "accounts", "notify", "watch", "clock",
     }  # fmt: skip
 
 
