@@ -31,9 +31,10 @@ from websockets.asyncio.client import connect
 
 from benchmarks.kit import machine
 from benchmarks.kit.fleet import FleetProcess
-from benchmarks.kit.stack import LASTMILE, SITE, Lastmile, answers, free_port, stop, wait_until
+from benchmarks.kit.stack import LASTMILE, SITE, Lastmile, answers, stop, wait_until
 from edge_agents.device import Waveform
 from edge_agents.devices.patient_monitor import Decoder
+from gateway.adapters.free_port import free_port
 from gateway.contract.waveform import WaveFrame
 
 FLOOR_MS, AIM_MS = 100.0, 15.0

@@ -128,7 +128,8 @@ def serve_null(port: int, size: int) -> None:
 
 def own_rate(messages: int, units: int = 8) -> tuple[float, float]:
     """(messages a second, CPU microseconds a message) against the null consumer."""
-    from benchmarks.kit.stack import answers, free_port, wait_until  # noqa: PLC0415 - the child needs none of it
+    from benchmarks.kit.stack import answers, wait_until  # noqa: PLC0415 - the child needs none of it
+    from gateway.adapters.free_port import free_port  # noqa: PLC0415
 
     port = free_port()
     names = [f"amb-{number:03}" for number in range(units)]

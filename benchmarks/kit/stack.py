@@ -23,6 +23,7 @@ from sqlalchemy.dialects.sqlite import insert
 from benchmarks.kit import machine
 from gateway.adapters import clock, tables
 from gateway.adapters.auth_callout import hash_token
+from gateway.adapters.free_port import free_port
 from gateway.adapters.migrate import migrate
 from gateway.adapters.sql import DATABASE_NAME, Database, connect
 
@@ -43,12 +44,6 @@ def wait_until(ready: Callable[[], bool], what: str, seconds: float = 30.0, ever
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {seconds} s")
         time.sleep(every)
-
-
-def free_port() -> int:
-    """A loopback port nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def answers(port: int) -> bool:

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sys
 from pathlib import Path
 from typing import Final
@@ -23,6 +22,7 @@ import nkeys
 import structlog
 from nats.aio.client import Client
 
+from gateway.adapters.free_port import free_port
 from gateway.config import BrokerSettings, write_private
 
 log = structlog.get_logger("broker")
@@ -97,12 +97,6 @@ def choose_ports(data: Path, settings: BrokerSettings) -> BrokerPorts:
         nats=settings.nats or last.nats or free_port(),
         monitor=last.monitor or free_port(),
     )
-
-
-def free_port() -> int:
-    """A loopback port nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def configuration(data: Path, ports: BrokerPorts, settings: BrokerSettings, secrets: Secrets) -> str:

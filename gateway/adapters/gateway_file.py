@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.adapters.free_port import free_port
 from gateway.config import write_private
 
 NAME: Final = "gateway.json"
@@ -27,8 +28,8 @@ def announce(data: Path, host: str, port: int) -> GatewayFile:
 
 
 def last_port(data: Path) -> int:
-    """The port of the last run, so that an open page finds the gateway again; 0 when there was none."""
+    """The port of the last run, so that an open page finds the gateway again; a free one when there was none."""
     try:
         return msgspec.json.decode((data / NAME).read_bytes(), type=GatewayFile).http
     except (FileNotFoundError, msgspec.MsgspecError):
-        return 0
+        return free_port()

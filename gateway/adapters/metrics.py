@@ -55,6 +55,7 @@ class Metrics:
             "lastmile_outbox_records", "Records waiting on agents, as their last hellos say", registry=registry
         )
         self.gaps = Gauge("lastmile_gaps_open", "Ranges of numbers still wanted", registry=registry)
+        self.units = Gauge("lastmile_units", "Units whose records are admitted", registry=registry)
         self.online = Gauge("lastmile_units_online", "Units whose link is up", registry=registry)
 
     def observe_batch(self, changes: Changes, messages: int, commit_seconds: float, now: Instant) -> None:
@@ -78,5 +79,6 @@ class Metrics:
         self.alerts_open.set(alerts_open)
         self.commands_open.set(commands_open)
         self.outbox.set(sum(state.outbox_records for state in fleet.states.values()))
+        self.units.set(len(fleet.units))
         self.online.set(sum(state.presence == "online" for state in fleet.states.values()))
         self.gaps.set(sum(lane.open_gaps for lane in ledger.lanes.values() if lane.absences))

@@ -22,8 +22,8 @@ from typing import Any, NamedTuple, Self
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.acceptance.harness import free_port
 from tests.acceptance.process import eventually
+from tests.free_port import free_port
 
 USER, PASSWORD = "bridge", "not a secret"  # as which bridges may come; devices need no name
 TICK = 0.02  # s between bursts of produce()

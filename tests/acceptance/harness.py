@@ -22,6 +22,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.acceptance.process import LASTMILE, Process, eventually
+from tests.free_port import free_port
 
 SCENARIOS = Path(__file__).parent / "scenarios"  # of the tests; those of the simulator go by their names
 DEVICES = (
@@ -30,25 +31,6 @@ DEVICES = (
     "crew",
 )  # of the ambulance profile; the simulator listens on consecutive ports in this order
 START = 60.0  # s a process may need to be ready on a busy machine
-
-
-def free_port(run: int = 1) -> int:
-    """First of ``run`` consecutive loopback ports nobody listens on now."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            first = int(probe.getsockname()[1])
-        if first + run < 65_536 and all(_is_free(port) for port in range(first, first + run)):
-            return first
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _ok(answer: httpx.Response) -> None:
@@ -252,7 +234,9 @@ class Stack:
     def wait_for_gateway(self, process: Process) -> None:
         def ready() -> bool:
             process.must_run()
-            return self.http_get("/readyz").status_code == 200
+            answer = self.http_get("/readyz")
+            assert answer.status_code == 200, answer.text  # why not, for whoever reads that it never was
+            return True
 
         eventually(ready, "gateway is ready", START)
 

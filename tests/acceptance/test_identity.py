@@ -12,9 +12,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from tests.acceptance.faults import Proof, alerts, emptied, outbox_depth, stored
-from tests.acceptance.harness import DEVICES, Stack, Vehicle, free_port
+from tests.acceptance.harness import DEVICES, Stack, Vehicle
 from tests.acceptance.load import LoadUnit, MqttUnit
 from tests.acceptance.process import always, eventually
+from tests.free_port import free_port
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(400)]
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from gateway.adapters import clock
-from gateway.adapters.broker import free_port, server_binary
+from gateway.adapters.broker import server_binary
 from gateway.adapters.jetstream import STREAM, BrokerAddress, Inbox, StreamLimits
 from gateway.changes import Batch
 from tests.acceptance.process import eventually
+from tests.free_port import free_port
 
 SUBJECT = "lm.v1.city.ambulance.amb-001.obs"
 CONFIG = """

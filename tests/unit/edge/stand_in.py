@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import random
 import shutil
-import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -24,6 +23,7 @@ from gateway.contract import wire
 from gateway.contract.envelope import Ack, Hello, Lane, LaneAck, Presence, Record
 from gateway.contract.observation import Command, Event, Observation, Reply
 from gateway.contract.topic import Channel, UnitAddress, UnitKind, parse_topic
+from tests.free_port import free_port
 
 ACK_SECONDS = 0.3  # at most this often; the real gateway: once a second
 UNIT = UnitAddress("site-1", UnitKind.AMBULANCE, "amb-001")
@@ -33,12 +33,6 @@ max_inflight_messages 0
 max_queued_messages 0
 persistence false
 """
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class Broker:
