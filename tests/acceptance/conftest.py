@@ -54,7 +54,7 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if call.when == "call" and report.failed and (stack := item.stash.get(_stack, None)):
+    if report.failed and (stack := item.stash.get(_stack, None)):
         report.sections += [("process log", words) for words in stack.last_words()]
     if call.when == "call" and (account := item.stash.get(_proof, None)):
         account.write(report.outcome)

@@ -61,9 +61,10 @@ def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
 
 @pytest.fixture
 def ward(stack: Stack) -> Stack:
-    """The beds behind the foreign broker are registered."""
+    """The beds behind the foreign broker are registered, and the gateway has noticed."""
     for unit in UNITS:
         stack.add_unit(unit, "homecare-bed")
+    eventually(lambda: stack.metrics()["lastmile_units"] == len(UNITS), "the gateway knows the beds", 20)
     return stack
 
 
