@@ -26,6 +26,11 @@ class RateLimiter:
         while len(self._full_at) > self._max_keys:
             self._full_at.popitem(last=False)
 
+    def take_back(self, key: str) -> None:
+        """Notes one failure less: what was counted before it was known was none."""
+        if key in self._full_at:
+            self._full_at[key] -= self._refill
+
     def forgive(self, key: str) -> None:
         """Forgets the failures of ``key``: it signed in."""
         self._full_at.pop(key, None)

@@ -103,6 +103,7 @@ class Stack:
     processes: list[Process] = field(default_factory=list)
     vehicles: dict[str, Vehicle] = field(default_factory=dict)
     passwords: dict[str, str] = field(default_factory=dict)
+    cookies: dict[str, dict[str, str]] = field(default_factory=dict)  # of the open sessions, by role
 
     def __post_init__(self) -> None:
         for path in (self.data, self.ledger, self.logs):
@@ -268,7 +269,11 @@ class Stack:
         if role not in self.passwords:
             self._open_account(role)
         with self._client() as client:
-            _ok(client.post("/session", json={"username": role, "password": self.passwords[role]}))
+            client.cookies.update(self.cookies.get(role, {}))
+            if client.get("/session").status_code == 401:  # the first time, or signed out since
+                client.cookies.clear()
+                _ok(client.post("/session", json={"username": role, "password": self.passwords[role]}))
+                self.cookies[role] = dict(client.cookies)
             yield client
 
     def _client(self) -> httpx.Client:

@@ -60,6 +60,7 @@ class Doorman:
 
     def succeeded(self, name: str, address: str) -> None:
         self._per_name.forgive(f"{name} {address}")
+        self._per_address.take_back(address)  # a whole shift signs in from behind one proxy
 
 
 def doorman_of(request: Request) -> Doorman:

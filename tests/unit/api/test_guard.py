@@ -171,6 +171,18 @@ def test_failures_are_forgotten_one_by_one() -> None:
     assert limiter.wait("b", 100) == 0
 
 
+def test_what_was_no_failure_is_taken_back() -> None:
+    limiter = RateLimiter(burst=3, refill=10)
+    for _ in range(20):
+        limiter.count("a", 100)
+        limiter.take_back("a")
+    assert limiter.wait("a", 100) == 0
+    limiter.take_back("nobody")
+    for _ in range(3):
+        limiter.count("a", 100)
+    assert limiter.wait("a", 100) == 10
+
+
 def test_the_limiter_does_not_grow() -> None:
     limiter = RateLimiter(burst=1, refill=10, max_keys=100)
     for number in range(1000):

@@ -117,6 +117,21 @@ async def test_guessing_is_slowed_down(hospital: Hospital, stranger: Any) -> Non
     assert (await stranger.post(SESSION, json=right)).status_code == 200
 
 
+async def test_a_whole_shift_signs_in_from_behind_one_proxy(stranger: Any) -> None:
+    right = {"username": "doctor", "password": PASSWORD}
+    assert {(await stranger.post(SESSION, json=right)).status_code for _ in range(35)} == {200}
+
+
+async def test_signing_in_oneself_buys_no_guesses(stranger: Any) -> None:
+    """Neither other names nor a good account of one's own make guessing from one address any faster."""
+    right = {"username": "doctor", "password": PASSWORD}
+    answers = []
+    for number in range(31):
+        answers.append((await stranger.post(SESSION, json={"username": f"n{number}", "password": "?"})).status_code)
+        await stranger.post(SESSION, json=right)
+    assert answers == [401] * 30 + [429]
+
+
 async def test_a_disabled_account_is_out_at_once(hospital: Hospital) -> None:
     async with hospital.client("doctor") as doctor, hospital.client("admin") as admin:
         assert (await admin.patch("/api/v1/accounts/doctor", json={"disabled": True})).status_code == 200
