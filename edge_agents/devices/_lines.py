@@ -8,7 +8,7 @@ MAX_LINE: Final = 512  # NMEA 0183 allows 82, makers' own sentences are longer
 
 
 class LineBuffer:
-    """Splits at line feeds; what comes before the last start marker of a line is noise.
+    """Splits at line feeds; what comes before the last start marker of a line is noise. b"" = lines have no marker.
 
     A line that is too long is refused once and skipped to its end, so memory is bounded.
     """
@@ -42,7 +42,9 @@ class LineBuffer:
     def _end(self, found: list[bytes | FrameError]) -> None:
         line = bytes(self._buffer.strip())
         self._buffer.clear()
-        start = line.rfind(self._marker)
+        if not line:
+            return
+        start = line.rfind(self._marker) if self._marker else 0
         if noise := line[:start] if start >= 0 else line:
             found.append(FrameError(FrameReason.NOISE, noise))
         if start >= 0:

@@ -1,42 +1,50 @@
-"""Door contact of a van's load compartment: one text line when a door moves, and one when somebody tampers with it.
+"""Door contacts of a van's load compartment, on a module of digital inputs: open, closed, and tampered with.
 
-The line is that of _checked_line.py under the tag LMO1. What it says::
+The module is that of _inputs.py. Inputs 1 to 4 are the contacts of up to four doors, on while the door is open (as the
+switch of a courtesy light); inputs 5 to 8 are the tamper outputs of the same contacts: the cable is cut, or a foreign
+magnet holds the contact. The option ``doors`` says which doors there are, in the order of their inputs.
 
-    01 a door was opened    details: door = its name, as the installer set it
-    02 a door was closed    details: door, open_s = how long it had been open
-    03 the cable was cut, or a foreign magnet holds the contact    details: door
+Of a door that closes it is told how long it was open, if it was seen opening.
 
-Source: layout of this project; there is no open one for door contacts.
+Source: see _inputs.py; what is wired to which input is this project's choice.
 """
 
 from typing import Final
 
 from edge_agents.device import Reading
-from edge_agents.devices._checked_line import Layout, LineDecoder
-from edge_agents.devices._details import Event, Number, Text
-from edge_agents.protocol import Stream
+from edge_agents.devices import _inputs
+from edge_agents.devices._details import Text
+from edge_agents.devices._inputs import Input, InputDecoder
 
 KIND: Final = "door_contact"
-PROTOCOL: Final = Stream(baud=9600)
-_DOOR: Final = {"door": Text(24)}
-LAYOUT: Final = Layout(
-    tag="LMO1",
-    events={
-        "01": Event("door-open", _DOOR),
-        "02": Event("door-closed", _DOOR, {"open_s": Number(0, 10_000_000, 1)}),
-        "03": Event("door-tampered", _DOOR),
-    },
-)
-YIELDS: Final = LAYOUT.yields()
+PROTOCOL: Final = _inputs.PROTOCOL
+DOORS: Final = ("rear", "side")
+TAMPER: Final = 4  # the input of the first door's tamper output, from 0
+_NAME: Final = Text(24)
+
+
+def inputs_of(doors: tuple[str, ...]) -> tuple[Input | None, ...]:
+    """What the inputs mean when these doors are connected."""
+    contacts = [Input("door-open", "door-closed", {"door": door}, lasted="open_s") for door in doors]
+    free: list[Input | None] = [None] * (TAMPER - len(doors))
+    return (*contacts, *free, *(Input("door-tampered", details={"door": door}) for door in doors))
+
+
+INPUTS: Final = inputs_of(DOORS)
+YIELDS: Final = _inputs.yields(INPUTS)
 
 
 def encode(reading: Reading) -> bytes:
-    """The line the contact sends for a reading; raises ValueError when there is none."""
-    return LAYOUT.encode(reading)
+    """The answer in which an event of the doors is news; raises ValueError when there is none."""
+    return _inputs.encode(INPUTS, reading)
 
 
-class Decoder(LineDecoder):
-    """Lines of the contact to readings."""
+class Decoder(InputDecoder):
+    """Answers of the module to what happened to the doors."""
 
-    def __init__(self) -> None:
-        super().__init__(LAYOUT)
+    def __init__(self, doors: str = ",".join(DOORS)) -> None:
+        """``doors``: their names, separated by commas."""
+        names = tuple(_NAME.check(name.strip()) for name in doors.split(","))
+        if len(names) > TAMPER or len(set(names)) < len(names):
+            raise ValueError(f"doors: expected up to {TAMPER} different names")
+        super().__init__(inputs_of(names))

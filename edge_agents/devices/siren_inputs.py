@@ -1,45 +1,35 @@
-"""Lights, siren and doors of an ambulance: digital inputs of the vehicle, one text line a change.
+"""Lights, siren and doors of an ambulance: digital inputs of the vehicle, read from a module on Modbus.
 
-The line is that of _checked_line.py under the tag LMI1. What it says::
+The module is that of _inputs.py. On is 12 V at the lamp or the siren, and for a door the switch of its courtesy light::
 
-    01 lights on      03 siren on      05 a door is open    details: door = cab | side | rear
-    02 lights off     04 siren off     06 a door is closed  details: door
+    1 lights    2 siren    3 cab door    4 side door    5 rear door    6 to 8 not connected
 
-The box debounces its inputs (20 ms) and, when it starts, reports every input that is not off or closed. Source: layout
-of this project; there is no open one for these inputs.
+Source: see _inputs.py; what is wired to which input is this project's choice.
 """
 
 from typing import Final
 
 from edge_agents.device import Reading
-from edge_agents.devices._checked_line import Layout, LineDecoder
-from edge_agents.devices._details import Event, Word
-from edge_agents.protocol import Stream
+from edge_agents.devices import _inputs
+from edge_agents.devices._inputs import Input, InputDecoder
 
 KIND: Final = "siren_inputs"
-PROTOCOL: Final = Stream(baud=9600)
-_DOOR: Final = {"door": Word(("cab", "side", "rear"))}
-LAYOUT: Final = Layout(
-    tag="LMI1",
-    events={
-        "01": Event("lights-on"),
-        "02": Event("lights-off"),
-        "03": Event("siren-on"),
-        "04": Event("siren-off"),
-        "05": Event("door-open", _DOOR),
-        "06": Event("door-closed", _DOOR),
-    },
+PROTOCOL: Final = _inputs.PROTOCOL
+INPUTS: Final = (
+    Input("lights-on", "lights-off"),
+    Input("siren-on", "siren-off"),
+    *(Input("door-open", "door-closed", {"door": door}) for door in ("cab", "side", "rear")),
 )
-YIELDS: Final = LAYOUT.yields()
+YIELDS: Final = _inputs.yields(INPUTS)
 
 
 def encode(reading: Reading) -> bytes:
-    """The line the input box sends for a reading; raises ValueError when there is none."""
-    return LAYOUT.encode(reading)
+    """The answer in which an event is news; raises ValueError when there is none."""
+    return _inputs.encode(INPUTS, reading)
 
 
-class Decoder(LineDecoder):
-    """Lines of the input box to readings."""
+class Decoder(InputDecoder):
+    """Answers of the module to what was switched on, off, opened and closed."""
 
     def __init__(self) -> None:
-        super().__init__(LAYOUT)
+        super().__init__(INPUTS)

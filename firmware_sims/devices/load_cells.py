@@ -1,19 +1,23 @@
-"""Simulated load cells: ``load`` (kg), ``faults`` and ``overload`` (lists of cells, from 1), ``calibration_due``."""
+"""Simulated load cells on their terminal: ``load`` (kg), ``faults`` and ``overload`` (lists of cells, from 1).
+
+The terminal weighs every 10 s and says so once it was told to repeat.
+"""
 
 import random
 from collections.abc import Iterator
 
 from edge_agents.device import Numeric, Reading
 from edge_agents.devices import load_cells
-from edge_agents.devices.load_cells import Decoder
+from edge_agents.devices.load_cells import FAULT, LOAD, RANGE, REPEAT, Decoder
 from firmware_sims.devices._steps import ticks
 from firmware_sims.world import Timed, World
 
-__all__ = ["Decoder", "encode", "readings"]
+__all__ = ["Decoder", "control", "encode", "opening", "readings"]
 
 _EVERY = 10.0  # s
 _LOAD = 0.0  # kg, when the scenario says nothing
 _NOISE = 0.4  # kg
+_ASKED = "told to repeat"
 
 
 def encode(reading: Reading, _number: int) -> bytes:
@@ -21,16 +25,31 @@ def encode(reading: Reading, _number: int) -> bytes:
     return load_cells.encode(reading)
 
 
+def opening(world: World, frame: bytes) -> bytes:
+    """Nothing, until it was told to repeat."""
+    return frame if world.state.get(_ASKED) else b""
+
+
+def control(world: World, _elapsed: int, data: bytes) -> tuple[bytes, ...]:
+    """Takes the command to repeat; a command it does not have is an error of syntax."""
+    if REPEAT in data:
+        world.state[_ASKED] = True
+        return ()
+    return (b"ES\r\n",) if data else ()
+
+
 def readings(world: World) -> Iterator[Timed]:
     """The load every 10 s, for ever."""
     noise = random.Random(world.device_seed)
     for due in ticks(_EVERY):
         told = world.told(due)
-        faults = [f"sensor-fault/{cell}" for cell in told.get("faults", ())]
-        over = [f"out-of-measuring-range/{cell}" for cell in told.get("overload", ())]
-        stated = frozenset([*faults, *over, *(["calibration-due"] if told.get("calibration_due") else [])])
         load = round(float(told.get("load", _LOAD)) + noise.gauss(0, _NOISE), 1)
-        invalid = {"load": "sensor-fault" if faults else "out-of-range"} if faults or over else {}
-        values: dict[str, float | None] = {"load": None if invalid else load}
         at = world.start_at + due
-        yield Timed(due, Numeric(observed_at=at, values=values, invalid=invalid, conditions=stated))
+        yield Timed(due, _reading(at, load, faulty=bool(told.get("faults")), over=bool(told.get("overload"))))
+
+
+def _reading(at: int, load: float, *, faulty: bool, over: bool) -> Numeric:
+    if not faulty and not over:
+        return Numeric(observed_at=at, values={LOAD: load}, conditions=frozenset())
+    reason, condition = (FAULT, FAULT) if faulty else ("out-of-range", RANGE)
+    return Numeric(observed_at=at, values={LOAD: None}, invalid={LOAD: reason}, conditions=frozenset({condition}))

@@ -1,50 +1,41 @@
 """Simulated stretcher: ``loaded``, ``patient`` and ``battery_low`` (true or false), ``weight`` (kg of the person).
 
-While somebody lies on it their weight is measured every 5 s, with the noise of a moving vehicle.
+``broken``, true, overloads its cell. It weighs twice a second, with the noise of a moving vehicle.
 """
 
-import heapq
 import random
 from collections.abc import Iterator
 
-from edge_agents.device import Numeric, Reading
-from edge_agents.devices import stretcher_sensor
-from edge_agents.devices.stretcher_sensor import Decoder
-from firmware_sims.devices._steps import changes, occurrence, while_on
+from edge_agents.device import Occurrence, Reading
+from edge_agents.devices.stretcher_sensor import Decoder, answer
+from firmware_sims.devices._steps import occurrence, ticks
 from firmware_sims.world import Timed, World
 
-__all__ = ["Decoder", "encode", "readings"]
+__all__ = ["AT_REST", "Decoder", "encode", "readings"]
 
-_WORDS = {
-    "loaded": ("stretcher-loaded", "stretcher-unloaded"),
-    "patient": ("patient-on-stretcher", "patient-off-stretcher"),
-}
-_EVERY = 5.0  # s
+AT_REST = answer(0.0)
+_STATE = "stretcher"  # what is handed on from `readings` to `encode`
+_EVERY = 0.5  # s
 _WEIGHT = 68.0  # kg, when the scenario says nothing
 _NOISE = 0.3  # kg
 
 
 def encode(reading: Reading, _number: int) -> bytes:
-    """One line; lines carry no number."""
-    return stretcher_sensor.encode(reading)
+    """What the transmitter answers from then on."""
+    assert isinstance(reading, Occurrence)
+    return answer(**reading.details)
 
 
 def readings(world: World) -> Iterator[Timed]:
-    """Events and measurements in order of time."""
-    return heapq.merge(_events(world), _weights(world), key=lambda timed: timed.due)
-
-
-def _events(world: World) -> Iterator[Timed]:
-    for due, name, now in changes(world, dict.fromkeys(_WORDS, False)):
-        came, went = _WORDS[name]
-        yield occurrence(world, due, came if now else went, {})
-
-
-def _weights(world: World) -> Iterator[Timed]:
+    """Weight and inputs, for ever."""
     noise = random.Random(world.device_seed)
-    for due in while_on(world, _EVERY, "patient"):
+    for due in ticks(_EVERY):
         told = world.told(due)
-        weight = float(told.get("weight", _WEIGHT)) + noise.gauss(0, _NOISE)
-        conditions = frozenset({"battery-low"} if told.get("battery_low") else ())
-        values: dict[str, float | None] = {"weight": round(weight, 1)}
-        yield Timed(due, Numeric(observed_at=world.start_at + due, values=values, conditions=conditions))
+        person = float(told.get("weight", _WEIGHT)) if told.get("patient") else 0.0
+        state = {
+            "net": round(person + noise.gauss(0, _NOISE), 1),
+            "loaded": bool(told.get("loaded")),
+            "battery_low": bool(told.get("battery_low")),
+            "faulty": bool(told.get("broken")),
+        }
+        yield occurrence(world, due, _STATE, state)

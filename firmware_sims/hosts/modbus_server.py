@@ -3,6 +3,9 @@
 The device's profile says which: ``line = "serial"`` puts it on the unit's one serial line. What a device measures
 goes into its registers and stays there until it is asked, so the ledger says nothing of it: a value that nobody polled
 was never sent, and the agent's reading is a sample of the image and not one of the simulator's readings.
+
+A device answers from its first measurement on; one whose simulator has ``AT_REST``, frames of what it answers without
+any, from the start.
 """
 
 import asyncio
@@ -14,6 +17,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from pymodbus.constants import ExcCodes
+from pymodbus.pdu.device import ModbusDeviceIdentification
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
@@ -28,7 +32,12 @@ TCP_UNIT: Final = 1
 REGISTERS: Final = 256  # of every device, from 0
 SERIAL: Final = "serial"
 _WRITES: Final = (6, 16)
+_BITS: Final = (1, 2)  # functions that read coils and discrete inputs
 _CHUNK: Final = 1024
+
+IDENTITY: Final = ModbusDeviceIdentification(  # type: ignore[no-untyped-call]  # of all: pymodbus keeps one a process
+    info_name={"VendorName": "Lastmile simulators", "ProductCode": "simulated", "MajorMinorRevision": "1.0"}
+)
 
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # a unit that is not there is no error here
 
@@ -50,6 +59,7 @@ class Host:
         self._line: Line | None = None
         self._server: ModbusTcpServer | None = None
         self._control = getattr(role.sim, "control", None)
+        self._put(getattr(role.sim, "AT_REST", b""))
         if _line_of(role) == SERIAL:
             self._line = stage.air.setdefault("modbus line", Line())
             self._line.units.append(self)
@@ -61,7 +71,7 @@ class Host:
             self.address = f"modbus+rtu://{path}?baud={BAUD}&unit={unit}"
             return
         self._server = ModbusTcpServer(
-            self.registers(TCP_UNIT), address=(self._listen_host, port), trace_packet=self._speak
+            self.registers(TCP_UNIT), identity=IDENTITY, address=(self._listen_host, port), trace_packet=self._speak
         )
         if not await self._server.listen():
             raise OSError(f"{self._listen_host}:{port} is taken")
@@ -73,14 +83,8 @@ class Host:
 
         The simulator is one reading ahead: what has been written since stays until the one after it.
         """
-        frames = self._role.sim.encode(reading, self._frames)
+        self._put(self._role.sim.encode(reading, self._frames))
         self._frames += 1
-        while frames:
-            _, _, address, size = MODBUS_HEAD.unpack_from(frames)
-            end = MODBUS_HEAD.size + 2 * size
-            words = struct.unpack(f">{size}H", frames[MODBUS_HEAD.size : end])
-            self._image.update(enumerate(words, address))
-            frames = frames[end:]
         if self._fresh and self._made_before in {None, reading.observed_at}:
             self._made_before = reading.observed_at
             self._image |= self._fresh
@@ -97,9 +101,26 @@ class Host:
     # ---- the wire
 
     def registers(self, unit: int) -> SimDevice:
-        """This device as pymodbus serves it."""
+        """This device as pymodbus serves it. Discrete inputs are the bits of its registers: none of ours has both."""
         block = SimData(0, values=[0] * REGISTERS, datatype=DataType.REGISTERS)
-        return SimDevice(unit, simdata=[block], action=self._access)
+        return SimDevice(unit, simdata=[block], use_bit_addressing=True, action=self._access)
+
+    def _put(self, frames: bytes) -> None:
+        while frames:
+            _, function, address, size = MODBUS_HEAD.unpack_from(frames)
+            data = frames[MODBUS_HEAD.size :]
+            if function in _BITS:
+                used = (size + 7) // 8
+                self._set_bits(address, size, int.from_bytes(data[:used], "little"))
+            else:
+                used = 2 * size
+                self._image.update(enumerate(struct.unpack(f">{size}H", data[:used]), address))
+            frames = data[used:]
+
+    def _set_bits(self, first: int, size: int, states: int) -> None:
+        for at in range(size):
+            place, bit = divmod(first + at, 16)
+            self._image[place] = self._image.get(place, 0) & ~(1 << bit) | (states >> at & 1) << bit
 
     @property
     def answering(self) -> bool:
@@ -155,6 +176,7 @@ class Line:
             self._path = os.ttyname(agents_tty)
             self._server = ModbusSerialServer(
                 [unit.registers(number) for number, unit in enumerate(self.units, 1) if unit],
+                identity=IDENTITY,
                 port=os.ttyname(devices_tty),
                 baudrate=BAUD,
                 trace_packet=self._speak,

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_agents.device import FrameError, Numeric, Occurrence, Reading, Waveform
+from edge_agents.links.modbus_answer import EXCEPTION, Request, checksum, on_line
+from edge_agents.protocol import modbus_frame
 
 FOLDER = Path(__file__).parents[1] / "golden" / "frames"
 ARRIVES_AT = 1_234_567
@@ -18,10 +20,25 @@ def frames(kind: str) -> list[dict[str, Any]]:
 
 
 def bytes_of(row: dict[str, Any]) -> list[bytes]:
-    """The frame as it comes from the line; a row with a list of ``hex`` has several that belong together."""
+    """The frame as it comes from the line; a row with a list of ``hex`` has several that belong together.
+
+    ``rtu`` is a request and its answer on a Modbus serial line, of which the link makes the frame.
+    """
     if "text" in row:
         return [row["text"].encode() + b"\r\n"]
+    if "rtu" in row:
+        return [_asked(*(bytes.fromhex(text) for text in row["rtu"]))]
     return [bytes.fromhex(text) for text in ([row["hex"]] if isinstance(row["hex"], str) else row["hex"])]
+
+
+def _asked(request: bytes, answer: bytes) -> bytes:
+    """What the Modbus link hands to a decoder, if the answer can be one to the request."""
+    assert checksum(request[:-2]) == request[-2:]
+    unit, function, address, size = struct.unpack(">BBHH", request[:-2])
+    found = on_line(Request(unit, function, address, size), answer)
+    assert (found.frame, found.passed_over) == (answer, ""), "the link takes it"
+    data = answer[2:-2] if answer[1] & EXCEPTION else answer[3:-2]
+    return modbus_frame(unit, answer[1], address, size, data)
 
 
 def expected(row: dict[str, Any]) -> list[dict[str, Any]]:

@@ -77,6 +77,25 @@ def test_what_it_could_not_keep_is_an_event() -> None:
     assert told(items) == [number / 10 for number in range(7, 15)]
 
 
+def test_an_agent_that_starts_again_tells_only_what_was_made_meanwhile() -> None:
+    logger, before = Logger().make(10), Decoder()
+    assert len(told(before.feed(logger.answer(), 7))) == 8
+    before.feed(logger.make(1).answer(), 8)
+    after = Decoder()
+    after.recall(before.had())
+    items = after.feed(logger.make(2).answer(), 9)
+    assert items == [_without_battery(record(12)), record(13)]
+    another = Decoder()
+    another.recall(before.had())
+    assert len(told(another.feed(Logger().make(3).answer(), 9))) == 3, "of another logger all is new"
+
+
+def _without_battery(reading: Numeric) -> Numeric:
+    """An older record: battery and conditions are those of now."""
+    values = {name: value for name, value in reading.values.items() if name != "battery"}
+    return Numeric(observed_at=reading.observed_at, values=values, conditions=None)
+
+
 def test_a_logger_that_begins_again_is_believed() -> None:
     decoder = Decoder()
     decoder.feed(Logger().make(20).answer(), 0)

@@ -121,6 +121,27 @@ def test_a_meter_without_a_clock_that_starts_to_number_again_loses_no_record() -
     assert [len(decoder.feed(frame, 77)) for frame in frames] == [1, 1, 0]
 
 
+def test_an_agent_that_starts_again_takes_no_record_twice_and_asks_for_all() -> None:
+    """All of them: another meter may be at the address by now, and its records have other numbers."""
+    before = Decoder()
+    frames = [encode_record(record(second), second) for second in (1, 2, 3)]
+    frames.insert(2, bytes.fromhex("342a 02 0200 03"))  # what was entered about the second
+    frames.append(bytes.fromhex("182a 06 0400 00000000000000 37c0 11"))  # the meter's clock was not set
+    frames.append(bytes.fromhex("342a 02 0400 01"))
+    assert [len(before.feed(frame, 77)) for frame in frames] == [1] * 6
+    after = Decoder()
+    after.recall(had := before.had())
+    assert had == frames
+    assert before.had() == [], "said once"
+    assert after.greet(0) == (bytes.fromhex("522a 01 01"),)
+    assert [len(after.feed(frame, 99)) for frame in frames] == [0] * 6
+    assert after.had() == []
+    (new,) = after.feed(bytes.fromhex("342a 02 0400 02"), 99)
+    assert isinstance(new, Occurrence)
+    assert new.observed_at == 99, "when the record without a time arrived is not known any more"
+    assert len(after.feed(encode_record(record(4), 2), 99)) == 1, "an old number at another time is another record"
+
+
 def test_a_context_bears_the_time_of_its_record() -> None:
     decoder = Decoder()
     decoder.feed(encode_record(record(5), 9), 77)

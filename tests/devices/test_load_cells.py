@@ -1,13 +1,29 @@
-"""LML1: what conformance does not cover."""
+"""Load cells on MT-SICS: what conformance does not cover."""
 
 import pytest
+from hypothesis import strategies as st
 
-from edge_agents.device import Reading
-from edge_agents.devices.load_cells import LAYOUT
-from tests.devices import drawn
-from tests.devices.played import measured, play, step
+from edge_agents.device import Numeric, Reading
+from edge_agents.devices.load_cells import REPEAT, Decoder, encode
+from firmware_sims.devices import load_cells as sim
+from firmware_sims.scenario import Timeline, parse
+from firmware_sims.world import World
+from tests.devices import golden
+from tests.devices.played import SECOND, measured, play, step
 
-READINGS = drawn.readings(LAYOUT)
+
+def load(kg: float | None, reason: str = "", *conditions: str, at: int = golden.ARRIVES_AT) -> Numeric:
+    invalid = {"load": reason} if kg is None else {}
+    return Numeric(observed_at=at, values={"load": kg}, invalid=invalid, conditions=frozenset(conditions))
+
+
+READINGS = st.integers(-10_000, 2_000_000).map(lambda hundredths: load(hundredths / 100)) | st.sampled_from(
+    [
+        load(None, "out-of-range", "out-of-measuring-range"),
+        load(None, "no-measurement"),
+        load(None, "sensor-fault", "sensor-fault"),
+    ]
+)
 
 
 def agrees(sent: Reading, got: Reading) -> bool:
@@ -19,11 +35,47 @@ def test_a_load_without_one_of_its_cells_is_no_load() -> None:
     assert measured(found, 10).values["load"] == pytest.approx(600, abs=3)
     broken = measured(found, 20)
     assert (broken.values, broken.invalid) == ({"load": None}, {"load": "sensor-fault"})
-    assert broken.conditions == frozenset({"sensor-fault/2", "sensor-fault/4"})
+    assert broken.conditions == frozenset({"sensor-fault"})
     assert measured(found, 30).conditions == frozenset()
 
 
-def test_an_overloaded_cell_is_named() -> None:
+def test_an_overloaded_cell_is_a_condition() -> None:
     found = play("load_cells", step(0, load=2500, overload=[1]), seconds=10)
-    assert measured(found, 10).conditions == frozenset({"out-of-measuring-range/1"})
+    assert measured(found, 10).conditions == frozenset({"out-of-measuring-range"})
     assert measured(found, 10).invalid == {"load": "out-of-range"}
+
+
+def test_of_a_terminal_that_repeats_fast_one_weight_a_second_is_taken_and_every_change_of_its_state() -> None:
+    decoder = Decoder()
+    lines = [b"S D      10.00 kg\r\n", b"S D      20.00 kg\r\n", b"S +\r\n", b"S +\r\n", b"S S      30.00 kg\r\n"]
+    at = [0.0, 0.1, 0.2, 0.3, 0.4]
+    found = [decoder.feed(line, round(second * SECOND)) for line, second in zip(lines, at, strict=True)]
+    assert [len(items) for items in found] == [1, 0, 1, 0, 1]
+    assert len(decoder.feed(lines[0], round(1.4 * SECOND))) == 1
+    assert len(decoder.feed(lines[0], 0)) == 1, "a clock that was set back"
+
+
+def test_the_terminal_sends_nothing_until_it_is_told_to() -> None:
+    scenario = parse({"title": "a test"})
+    world = World(scenario, Timeline(scenario), 7, 0, "d")
+    line = encode(load(5.0))
+    assert sim.opening(world, line) == b""
+    assert sim.control(world, 0, b"S\r\n") == (b"ES\r\n",)
+    assert sim.opening(world, line) == b""
+    assert (sim.control(world, 0, b"".join(Decoder().greet(0))), REPEAT) == ((), b"SIR\r\n")
+    assert sim.opening(world, line) == line
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        Numeric(observed_at=0, values={"speed": 1.0}),
+        Numeric(observed_at=0, values={"load": 1.0}, test=True),
+        Numeric(observed_at=0, values={"load": 1.0}, conditions=frozenset({"sensor-fault"})),
+        Numeric(observed_at=0, values={"load": None}, invalid={"load": "bored"}),
+    ],
+    ids=repr,
+)
+def test_what_a_terminal_cannot_say_is_not_sent(reading: Reading) -> None:
+    with pytest.raises(ValueError, match=r"cannot say|no line"):
+        encode(reading)

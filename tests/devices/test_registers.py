@@ -29,7 +29,7 @@ from edge_agents.devices._register_fields import (
     to_words,
 )
 from edge_agents.devices._registers import RegisterDecoder, RegisterMap
-from edge_agents.links.modbus_answer import EXCEPTIONS, Request, checksum, on_line, on_tcp
+from edge_agents.links.modbus_answer import EXCEPTIONS, Request, checksum, identity, on_line, on_tcp
 from edge_agents.protocol import modbus_frame
 
 # ---- word orders and types -------------------------------------------------------------------------------------------
@@ -181,6 +181,11 @@ def test_a_device_of_whose_state_nothing_was_known_has_not_changed() -> None:
 
 
 # ---- what an answer is: examples of the Modbus application protocol V1.1b3 -------------------------------------------
+def object_(number: int, text: str) -> str:
+    """An object of an identification, in hex."""
+    return (bytes((number, len(text))) + text.encode()).hex()
+
+
 EXAMPLES = [  # section, request, the answer's PDU, what it holds
     ("6.1 read coils", Request(1, 1, 0x13, 0x13), "01 03 CD6B05", "1011001111010110101"),
     ("6.2 read discrete inputs", Request(1, 2, 0xC4, 0x16), "02 03 ACDB35", "0011010111011011101011"),
@@ -190,6 +195,15 @@ EXAMPLES = [  # section, request, the answer's PDU, what it holds
     ("6.6 write single register", Request(1, 6, 1, 1, b"\x00\x03"), "06 0001 0003", None),
     ("6.11 write multiple coils", Request(1, 15, 0x13, 10, b"\xcd\x01"), "0F 0013 000A", None),
     ("6.12 write multiple registers", Request(1, 16, 1, 2, b"\x00\x0a\x01\x02"), "10 0001 0002", None),
+    (  # the example of the specification miscounts its second text by two
+        "6.21 read device identification",
+        Request(1, 43, 0, 0),
+        "2B 0E 01 01 00 00 03 "
+        + object_(0, "Company identification")
+        + object_(1, "Product code XX")
+        + object_(2, "V2.11"),
+        None,
+    ),
     ("7 exception: no such coil", Request(1, 1, 0x4A1, 1), "81 02", "illegal data address"),
 ]
 each_example = pytest.mark.parametrize(
@@ -231,6 +245,17 @@ def test_nothing_else_is_an_answer(request_: Request, pdu: str, holds: Any) -> N
         assert not on_tcp(request_, 7, mbap(transaction, unit, answer, protocol)).frame
     assert not on_line(request_, rtu(2, answer)).frame
     assert not on_line(request_, rtu(1, answer)[:-1] + b"\x00").frame
+
+
+def test_what_a_device_says_it_is() -> None:
+    answer = next(bytes.fromhex(pdu) for _, request, pdu, _ in EXAMPLES if request.function == 43)
+    told = {"maker": "Company identification", "model": "Product code XX", "firmware": "V2.11"}
+    assert identity(answer[7:]) == told
+    assert identity(answer[7:-1]) == told | {"firmware": "V2.1"}, "nothing cut short makes it raise"
+    assert identity(b"\x02\x03\x00\x00 \x07\x01x") == {}, "empty, and an object that has no name here"
+    assert not on_tcp(Request(1, 43, 0, 0), 7, mbap(7, 1, answer[:2] + b"\x04" + answer[3:])).frame, (
+        "not what was asked"
+    )
 
 
 def test_checksum_of_a_request_in_the_literature() -> None:

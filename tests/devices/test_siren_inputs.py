@@ -1,13 +1,18 @@
-"""LMI1: what conformance does not cover."""
+"""Inputs of an ambulance: what conformance does not cover."""
 
 import pytest
+from hypothesis import strategies as st
 
 from edge_agents.device import Numeric, Occurrence, Reading, Waveform
-from edge_agents.devices.siren_inputs import LAYOUT, encode
-from tests.devices import drawn
+from edge_agents.devices import _inputs
+from edge_agents.devices.siren_inputs import INPUTS, Decoder, encode
+from tests.devices import golden
 from tests.devices.played import play, said, step
 
-READINGS = drawn.readings(LAYOUT)
+READINGS = st.builds(
+    lambda row: Occurrence(observed_at=golden.ARRIVES_AT, name=row.on, details=dict(row.details)),
+    st.sampled_from(INPUTS),
+)
 
 
 def agrees(sent: Reading, got: Reading) -> bool:
@@ -22,16 +27,29 @@ def agrees(sent: Reading, got: Reading) -> bool:
         Occurrence(observed_at=0, name="door-open"),
         Occurrence(observed_at=0, name="door-open", details={"door": "roof"}),
         Occurrence(observed_at=0, name="lights-on", details={"door": "cab"}),
+        Occurrence(observed_at=0, name="lights-on", test=True),
         Waveform(observed_at=0, n0=0, fs=1.0, leads=("I",), scale=1.0, samples=b"\0\0"),
     ],
     ids=repr,
 )
-def test_what_the_box_cannot_say_is_not_sent(reading: Reading) -> None:
-    with pytest.raises(ValueError, match=r"."):
+def test_what_the_inputs_cannot_say_is_not_sent(reading: Reading) -> None:
+    with pytest.raises(ValueError, match="no input says"):
         encode(reading)
 
 
-def test_the_simulated_box_reports_changes_and_nothing_twice() -> None:
+def test_an_answer_tells_only_what_has_changed_and_a_part_of_it_only_its_inputs() -> None:
+    decoder = Decoder()
+    answers = [
+        _inputs.frame(0, [True, True, False, False, False, False, False, False]),
+        _inputs.frame(1, [False, True]),
+        _inputs.frame(0, [True, False, True, False, False, False, False, False]),
+        _inputs.frame(0, [False] * 8),
+    ]
+    names = [[item.name for item in decoder.feed(answer, 0) if isinstance(item, Occurrence)] for answer in answers]
+    assert names == [["lights-on", "siren-on"], ["siren-off", "door-open"], [], ["lights-off", "door-closed"]]
+
+
+def test_the_simulated_inputs_report_changes_and_nothing_twice() -> None:
     found = play(
         "siren_inputs", step(1, lights=True, siren=True), step(2, lights=True, rear=True), step(3, siren=False)
     )
