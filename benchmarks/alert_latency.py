@@ -11,30 +11,31 @@ alert goes to screens only when it is committed (fsync). Once with nothing else 
 ambulances (benchmarks/ambulances.py finds it) on the same gateway, open loop. Floor 1 s p99, aim 50 ms.
 """
 
-import argparse
 import asyncio
-import json
-import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import paho.mqtt.client as paho
-import uvloop
 from paho.mqtt.enums import CallbackAPIVersion
-from websockets.asyncio.client import connect
 
-from benchmarks.kit import machine
+from benchmarks.kit import latency
 from benchmarks.kit.fleet import FleetProcess
+from benchmarks.kit.latency import SETTLE_SECONDS, UNIT, Latencies
 from benchmarks.kit.stack import SITE, Lastmile
 from gateway.contract.observation import Observation
 from gateway.contract.topic import Channel, UnitAddress, UnitKind
 from gateway.contract.wire import encode
 
-FLOOR_MS, AIM_MS = 1000.0, 50.0
-UNIT: Final = "amb-9000"
+FIGURE: Final = latency.Figure(
+    about=__doc__,
+    peer="none (no vendor publishes crossing-to-screen figures)",
+    what="crossings",
+    floor_ms=1000.0,
+    aim_ms=50.0,
+    quick_seconds=15.0,
+)
 RULE: Final = "bp-systolic-severe-low"
 LOW, NORMAL = 60.0, 120.0  # mm[Hg]
 EVERY: Final = 0.25  # s between two values
@@ -77,15 +78,10 @@ class Screen:
 
     async def watch(self) -> None:
         """Until cancelled."""
-        url, headers = self._stack.url, {"Cookie": self._stack.session()}
-        address = url.replace("http", "ws") + "/api/v1/live"
-        async with connect(address, origin=url, additional_headers=headers, compression=None) as socket:  # type: ignore[arg-type]
-            await socket.send(json.dumps({"type": "subscribe", "units": [UNIT], "waves": [], "since": None}))
-            async for message in socket:
-                now = time.perf_counter()
-                if isinstance(message, str) and '"type":"alert"' in message[:40] and RULE in message:
-                    alert = msgspec.json.decode(message)["alert"]
-                    self.changes.put_nowait((alert["state"], now))
+        async for message, at in latency.feed(self._stack, waves=False):
+            if isinstance(message, str) and '"type":"alert"' in message[:40] and RULE in message:
+                alert = msgspec.json.decode(message)["alert"]
+                self.changes.put_nowait((alert["state"], at))
 
 
 async def crossings(unit: Unit, screen: Screen, seconds: float) -> list[float]:
@@ -105,7 +101,7 @@ async def crossings(unit: Unit, screen: Screen, seconds: float) -> list[float]:
     return found
 
 
-async def measure(stack: Lastmile, folder: Path, loads: list[int], seconds: float) -> dict[int, list[float]]:
+async def measure(stack: Lastmile, folder: Path, loads: list[int], seconds: float) -> Latencies:
     """Latencies, s, with so many ambulances beside."""
     found = {}
     others = {unit: token for unit, token in stack.tokens.items() if unit != UNIT}
@@ -114,7 +110,7 @@ async def measure(stack: Lastmile, folder: Path, loads: list[int], seconds: floa
     with FleetProcess(stack.mqtt, others, folder) as fleet:
         for load in loads:
             fleet.drive(load)
-            await asyncio.sleep(15)  # detectors fill, everything settles
+            await asyncio.sleep(SETTLE_SECONDS)
             fleet.report()
             found[load] = await crossings(unit, screen, seconds)
             rate = fleet.report()["per_second"]
@@ -125,33 +121,5 @@ async def measure(stack: Lastmile, folder: Path, loads: list[int], seconds: floa
     return found
 
 
-def main() -> None:
-    """Entry point."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="15 s each, beside 80 ambulances")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each measurement")
-    parser.add_argument("--maximum", type=int, default=400, help="ambulances this machine carries")
-    arguments = parser.parse_args()
-    seconds, maximum = (15.0, 100) if arguments.quick else (arguments.seconds, arguments.maximum)
-    load = int(0.8 * maximum)
-    print(machine.describe(Path(tempfile.gettempdir())))
-    print("peer: none (no vendor publishes crossing-to-screen figures)")
-    with tempfile.TemporaryDirectory(prefix="lastmile-bench-") as name:
-        folder = Path(name)
-        stack = Lastmile(folder)
-        stack.register([UNIT, *(f"amb-{number:04}" for number in range(load))])
-        with stack:
-            found = uvloop.run(measure(stack, folder, [0, load], seconds))
-    worst = 0.0
-    for beside, latencies in found.items():
-        p50, p99, most = (1e3 * value for value in (
-            machine.percentile(latencies, 0.5), machine.percentile(latencies, 0.99), max(latencies)))  # fmt: skip
-        print(f"{'idle' if not beside else f'beside {beside} ambulances'}: "
-              f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {most:.1f} ms "
-              f"({len(latencies)} crossings; floor p99 {FLOOR_MS:.0f} ms, aim {AIM_MS:.0f} ms)")  # fmt: skip
-        worst = max(worst, p99)
-    sys.exit(0 if worst <= FLOOR_MS else 1)
-
-
 if __name__ == "__main__":
-    main()
+    latency.run(FIGURE, measure)

@@ -33,6 +33,9 @@ def frames_of(kind: str) -> list[bytes]:
 def _bytes(row: dict[str, Any]) -> list[bytes]:
     if "text" in row:
         return [row["text"].encode() + b"\r\n"]
+    if "rtu" in row:  # a request and its answer on a serial line: the link hands over what both say
+        request, answer = (bytes.fromhex(text) for text in row["rtu"])
+        return [request[:1] + answer[1:2] + request[2:6] + answer[3:-2]]
     return [bytes.fromhex(text) for text in ([row["hex"]] if isinstance(row["hex"], str) else row["hex"])]
 
 

@@ -13,32 +13,33 @@ on the same gateway, open loop. Floor 100 ms p99, aim 15 ms. Both ends share the
 measured.
 """
 
-import argparse
 import asyncio
 import contextlib
-import json
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import msgspec
-import uvloop
-from websockets.asyncio.client import connect
 
-from benchmarks.kit import machine
+from benchmarks.kit import latency
 from benchmarks.kit.fleet import FleetProcess
+from benchmarks.kit.latency import SETTLE_SECONDS, UNIT, Latencies
 from benchmarks.kit.stack import LASTMILE, SITE, Lastmile, answers, stop, wait_until
 from edge_agents.device import Waveform
 from edge_agents.devices.patient_monitor import Decoder
 from gateway.adapters.free_port import free_port
 from gateway.contract.waveform import WaveFrame
 
-FLOOR_MS, AIM_MS = 100.0, 15.0
-UNIT: Final = "amb-9000"
+FIGURE: Final = latency.Figure(
+    about=__doc__,
+    peer="none (no vendor publishes device-to-browser figures); 5 frames/s of 12 leads, one screen",
+    what="frames",
+    floor_ms=100.0,
+    aim_ms=15.0,
+    quick_seconds=20.0,
+)
 LEADS: Final = 12
 SCENARIO: Final = Path(__file__).parents[1] / "firmware_sims" / "scenarios" / "ambulance-stable.toml"
 _frame = msgspec.msgpack.Decoder(WaveFrame)
@@ -74,17 +75,12 @@ class Screen:
 
     async def watch(self) -> None:
         """Until cancelled."""
-        url, headers = self._stack.url, {"Cookie": self._stack.session()}
-        address = url.replace("http", "ws") + "/api/v1/live"
-        async with connect(address, origin=url, additional_headers=headers, compression=None) as socket:  # type: ignore[arg-type]
-            await socket.send(json.dumps({"type": "subscribe", "units": [UNIT], "waves": [UNIT], "since": None}))
-            async for message in socket:
-                now = time.perf_counter()
-                if isinstance(message, bytes):
-                    frame = _frame.decode(message[1 + message[0] :])
-                    handed = self._tap.handed.pop(frame.samples, None)
-                    if handed is not None:
-                        self.latencies.append(now - handed)
+        async for message, at in latency.feed(self._stack, waves=True):
+            if isinstance(message, bytes):
+                frame = _frame.decode(message[1 + message[0] :])
+                handed = self._tap.handed.pop(frame.samples, None)
+                if handed is not None:
+                    self.latencies.append(at - handed)
 
 
 @contextlib.contextmanager
@@ -111,7 +107,7 @@ def vehicle(stack: Lastmile, folder: Path, tapped: int, device: int) -> Iterator
                 stop(process)
 
 
-async def measure(stack: Lastmile, folder: Path, loads: list[int], seconds: float) -> dict[int, list[float]]:
+async def measure(stack: Lastmile, folder: Path, loads: list[int], seconds: float) -> Latencies:
     """Latencies, s, with so many ambulances beside."""
     device = free_port()
     tap = Tap(device)
@@ -124,7 +120,7 @@ async def measure(stack: Lastmile, folder: Path, loads: list[int], seconds: floa
         watching = asyncio.create_task(screen.watch())
         for load in loads:
             fleet.drive(load)
-            await asyncio.sleep(15)  # detectors fill, everything settles
+            await asyncio.sleep(SETTLE_SECONDS)
             tap.handed.clear()
             screen.latencies.clear()
             fleet.report()
@@ -140,35 +136,5 @@ async def measure(stack: Lastmile, folder: Path, loads: list[int], seconds: floa
     return found
 
 
-def main() -> None:
-    """Entry point."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="20 s each, beside 80 ambulances")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each measurement")
-    parser.add_argument("--maximum", type=int, default=400, help="ambulances this machine carries")
-    arguments = parser.parse_args()
-    seconds, maximum = (20.0, 100) if arguments.quick else (arguments.seconds, arguments.maximum)
-    load = int(0.8 * maximum)
-    print(machine.describe(Path(tempfile.gettempdir())))
-    print("peer: none (no vendor publishes device-to-browser figures); 5 frames/s of 12 leads, one screen")
-    with tempfile.TemporaryDirectory(prefix="lastmile-bench-") as name:
-        folder = Path(name)
-        stack = Lastmile(folder)
-        stack.register([UNIT, *(f"amb-{number:04}" for number in range(load))])
-        with stack:
-            found = uvloop.run(measure(stack, folder, [0, load], seconds))
-    worst = 0.0
-    for beside, latencies in found.items():
-        if not latencies:
-            sys.exit("no frame reached the screen")
-        p50, p99, most = (1e3 * value for value in (
-            machine.percentile(latencies, 0.5), machine.percentile(latencies, 0.99), max(latencies)))  # fmt: skip
-        print(f"{'idle' if not beside else f'beside {beside} ambulances'}: "
-              f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {most:.1f} ms "
-              f"({len(latencies)} frames; floor p99 {FLOOR_MS:.0f} ms, aim {AIM_MS:.0f} ms)")  # fmt: skip
-        worst = max(worst, p99)
-    sys.exit(0 if worst <= FLOOR_MS else 1)
-
-
 if __name__ == "__main__":
-    main()
+    latency.run(FIGURE, measure)

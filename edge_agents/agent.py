@@ -9,6 +9,7 @@ import inspect
 import random
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -18,6 +19,7 @@ from edge_agents import kinds
 from edge_agents.condition_watch import ConditionWatch
 from edge_agents.config import MEBIBYTE, AgentOptions, ConfigError, DeviceConfig
 from edge_agents.device import Decoder, DeviceKind, Numeric, Occurrence, Reading, Waveform
+from edge_agents.device_memory import DeviceMemory
 from edge_agents.feed import Feed
 from edge_agents.links import open_link, yields_readings
 from edge_agents.mqtt import Endpoint
@@ -53,6 +55,7 @@ class Agent:
         self.deferred_epoch = secrets.token_hex(8)
         self.refusals = Refusals()
         self._conditions = ConditionWatch(options.outbox.with_name(options.outbox.name + ".conditions"))
+        self._memory = DeviceMemory(options.outbox.with_name(options.outbox.name + ".devices"))
         self._clock = clock
         self._line_clock = line_clock or clock
         self._firmware = firmware
@@ -93,6 +96,9 @@ class Agent:
                     task.cancel()
         finally:
             await self.writer.close()
+            if self.writer.failure is None:
+                for feed in feeds:
+                    feed.settle()
 
     # ---- intake
 
@@ -156,8 +162,10 @@ class Agent:
             link = open_link(address, kind.PROTOCOL if kind else None, self._clock)
         except ConfigError as error:
             raise ConfigError(f"device {device.name}: {error}", device.name, "address") from error
-        decoder = make_decoder(kind, device) if kind else None
-        return Feed(device, link, decoder, intake=self, on_event=self._own_event, clock=self._clock, rng=self._rng)
+        return Feed(
+            device, link, partial(make_decoder, kind, device) if kind else None, intake=self, on_event=self._own_event,
+            clock=self._clock, rng=self._rng, memory=self._memory,
+        )  # fmt: skip
 
     def _make_uplink(self, feeds: list[Feed]) -> Uplink:
         options = self.options

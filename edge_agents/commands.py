@@ -21,7 +21,7 @@ from edge_agents.link_gauge import LinkGauge
 from edge_agents.ports import NoAnswer, Refused
 from edge_agents.reply_book import INTERRUPTED, ReplyBook
 from edge_agents.scaled_clock import machine_seconds
-from gateway.contract.envelope import Epoch, Instant, LinkMode
+from gateway.contract.envelope import DeviceState, Epoch, Instant, LinkMode
 from gateway.contract.observation import SUSTAINED, SUSTAINED_SECONDS, Command, Reply
 
 MAX_RUNNING: Final = 16  # the gateway sends the others again
@@ -34,6 +34,11 @@ class Target(Protocol):
     """A device commands may go to: `edge_agents.feed.Feed`."""
 
     device: DeviceConfig
+
+    @property
+    def state(self) -> DeviceState:
+        """As the unit's hello tells it."""
+        ...
 
     @property
     def commanded(self) -> Commanded | None:

@@ -3,14 +3,17 @@
 A device file never reads a clock, a socket or a log: bytes and times come in, readings and errors go out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 import msgspec
 
 from edge_agents import protocol
 from gateway.contract.envelope import Instant
+
+# The event by which a device says what it is; details, as far as it knows them: maker, model, serial, firmware.
+INFORMATION_EVENT: Final = "device-information"
 
 
 class Numeric(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +103,8 @@ class Decoder(Protocol):
 
     It may also offer ``greet() -> tuple[bytes, ...]``, frames to write after each connect,
     ``answers() -> bytes``, what to write back after a `feed`, ``order(name, arguments) -> Order``, which raises
-    CommandRefused, and ``tick(now) -> list[Reading]``; see `Greeter`, `Answering`, `Commanded` and `Ticking`.
+    CommandRefused, ``tick(now) -> list[Reading]``, and ``had()`` with ``recall(frames)``; see `Greeter`, `Answering`,
+    `Commanded`, `Ticking` and `Recalling`.
 
     What a site may set (``options`` and ``secrets`` of the profile's row) are keyword arguments of the constructor, all
     with a default; a ValueError of it says what was expected.
@@ -138,6 +142,19 @@ class Ticking(Protocol):
 
     def tick(self, now: Instant) -> list[Reading]:
         """What there is to say now; called about once a second, connected or not."""
+        ...
+
+
+@runtime_checkable
+class Recalling(Protocol):
+    """A decoder whose device keeps its measurements and may give them again: each counts once, over restarts too."""
+
+    def had(self) -> list[bytes]:
+        """Frames of measurements that must not count again, since the last call."""
+        ...
+
+    def recall(self, frames: Iterable[bytes]) -> None:
+        """What `had` said in earlier lives, the oldest first; called once, before anything is fed."""
         ...
 
 

@@ -5,25 +5,39 @@ link --bytes--> decoder --> intake            connected, disconnected, silent, s
 
 import asyncio
 import random
-from contextlib import aclosing
+from collections.abc import Callable
+from contextlib import aclosing, suppress
 from typing import Final, cast
 
-from edge_agents.config import DeviceConfig
+from edge_agents.config import ConfigError, DeviceConfig
 from edge_agents.device import (
+    INFORMATION_EVENT,
     Answering,
     Commanded,
     Decoder,
     FrameError,
     FrameReason,
     Greeter,
+    Occurrence,
     Order,
     Reading,
+    Recalling,
     Ticking,
 )
+from edge_agents.device_memory import DeviceMemory
 from edge_agents.failpoint import hit
-from edge_agents.ports import ByteLink, Clock, Intake, OnEvent, ReadingLink, WritableLink
+from edge_agents.ports import (
+    ByteLink,
+    Clock,
+    ConfirmingLink,
+    IdentifyingLink,
+    Intake,
+    OnEvent,
+    ReadingLink,
+    WritableLink,
+)
 from edge_agents.probe import backoff
-from gateway.contract.envelope import Instant
+from gateway.contract.envelope import DeviceLink, DeviceState, Instant
 
 STABLE_SECONDS: Final = 10.0  # a link that held this long is tried again quickly
 INTERNAL_ERROR: Final = "internal-error"  # the reason of a refusal: our fault, not the device's
@@ -36,17 +50,23 @@ class Feed:
         self,
         device: DeviceConfig,
         link: ByteLink | ReadingLink,
-        decoder: Decoder | None,
+        make_decoder: Callable[[], Decoder] | None,
         *,
         intake: Intake,
         on_event: OnEvent,
         clock: Clock,
         rng: random.Random,
+        memory: DeviceMemory | None = None,
     ) -> None:
-        """``decoder`` is None for a link that yields readings itself. The decoder outlives reconnects."""
+        """``make_decoder`` is None for a link that yields readings itself. A decoder outlives reconnects."""
         self.device = device
         self._link = link
-        self._decoder = decoder
+        self._make_decoder = make_decoder
+        self._memory = memory or DeviceMemory()
+        self._given: list[bytes] = []  # frames of stored measurements that were accepted and are not noted as had yet
+        self._decoder = self._build()
+        self._some_given = asyncio.Event()
+        self._identity: dict[str, str] = {}  # what the link has found out
         self._intake = intake
         self._on_event = on_event
         self._clock = clock
@@ -59,6 +79,13 @@ class Feed:
 
     async def run(self) -> None:
         """Carry readings, reconnecting with backoff; returns only when a recording has been played to its end."""
+        noting = asyncio.create_task(self._note_had(), name=f"memory of {self.device.name}")
+        try:
+            await self._stay_connected()
+        finally:
+            noting.cancel()
+
+    async def _stay_connected(self) -> None:
         attempt = 0
         while True:
             started = self._clock.monotonic()
@@ -94,6 +121,21 @@ class Feed:
         return None
 
     @property
+    def state(self) -> DeviceState:
+        """As the unit's hello tells it."""
+        link = None
+        if self._connected is not None:
+            link = DeviceLink.CONNECTED if self._connected else DeviceLink.DISCONNECTED
+        if self._connected and self._silent:
+            link = DeviceLink.SILENT
+        name = self.device.name
+        return DeviceState(device=name, kind=self.device.kind, link=link, firmware=self._memory.firmware(name))
+
+    def settle(self) -> None:
+        """All that was accepted is on the disk: the outbox has been closed."""
+        self._note(len(self._given))
+
+    @property
     def commanded(self) -> Commanded | None:
         """The device's own judge of commands; None when it takes none."""
         decoder: object = self._decoder
@@ -112,6 +154,20 @@ class Feed:
             for reading in self._tick(self._decoder):
                 self._take(reading)
 
+    def _build(self) -> Decoder | None:
+        """A new decoder, which knows what its device has given."""
+        if self._make_decoder is None:
+            return None
+        decoder = self._make_decoder()
+        if isinstance(decoder, Recalling):
+            decoder.recall([*self._memory.had(self.device.name), *self._given])
+        return decoder
+
+    def _replace_decoder(self) -> None:
+        """One that broke may break on what it holds, over and over. Its options were good when the agent started."""
+        with suppress(ConfigError):  # but a secret's file may be gone
+            self._decoder = self._build()
+
     async def _carry(self) -> None:
         if self._decoder is None:
             async with aclosing(cast("ReadingLink", self._link).readings()) as readings:
@@ -125,13 +181,16 @@ class Feed:
             async for data, received_at in stream:
                 self._set_connected(True, "")
                 if not data:
+                    await self._identify(received_at)
                     await self._greet(received_at)
                 else:
                     self._gave_data = True
                     await self._intake.room()
                     for item in self._decode(self._decoder, data, received_at):
                         self._take(item)
+                    self._collect_given()
                     await self._answer()
+                    await self._confirm()
 
     def _decode(self, decoder: Decoder, data: bytes, received_at: Instant) -> list[Reading | FrameError]:
         """What the bytes say. A fault in one device's file must not end the agent: it is a refusal of these bytes."""
@@ -140,6 +199,7 @@ class Feed:
         except Exception:  # noqa: BLE001 - counted, and the bytes kept
             self._intake.refuse(self.device.name, INTERNAL_ERROR, data)
             self._makes_sense = False
+            self._replace_decoder()
             return []
         if items:
             self._makes_sense = any(_speaks(item) for item in items)
@@ -153,6 +213,7 @@ class Feed:
             return decoder.tick(self._clock.now())
         except Exception as error:  # noqa: BLE001 - as above; there are no bytes to keep
             self._intake.refuse(self.device.name, INTERNAL_ERROR, repr(error).encode())
+            self._replace_decoder()
             return []
 
     async def _answer(self) -> None:
@@ -162,6 +223,36 @@ class Feed:
         if answer := self._decoder.answers():
             await self._intake.kept()
             await self._link.write(answer)
+
+    async def _confirm(self) -> None:
+        """A device may delete what is confirmed to it, as asking for the next does: so what it said is kept first."""
+        if isinstance(self._link, ConfirmingLink) and self._link.unconfirmed:
+            await self._intake.kept()
+
+    def _collect_given(self) -> None:
+        if isinstance(self._decoder, Recalling) and (given := self._decoder.had()):
+            self._given += given
+            self._some_given.set()
+
+    async def _note_had(self) -> None:
+        """Stored measurements are noted as had when they are on the disk, and never before."""
+        while True:
+            await self._some_given.wait()
+            self._some_given.clear()
+            accepted = len(self._given)
+            await self._intake.kept()
+            self._note(accepted)
+
+    def _note(self, count: int) -> None:
+        self._memory.note_had(self.device.name, self._given[:count])
+        del self._given[:count]
+
+    async def _identify(self, now: Instant) -> None:
+        if isinstance(self._link, IdentifyingLink):
+            details = await self._link.identify()
+            if details and details != self._identity:
+                self._identity = details
+                self._take(Occurrence(observed_at=now, name=INFORMATION_EVENT, details=dict(details)))
 
     async def _greet(self, now: Instant) -> None:
         if isinstance(self._decoder, Greeter) and isinstance(self._link, WritableLink):
@@ -173,6 +264,8 @@ class Feed:
             self._intake.refuse(self.device.name, item.reason.value, item.frame)
             return
         hit("after-decode")
+        if isinstance(item, Occurrence) and item.name == INFORMATION_EVENT and "firmware" in item.details:
+            self._memory.note_firmware(self.device.name, str(item.details["firmware"]))
         self._intake.accept(self.device.name, item)
 
     def _heard(self) -> None:

@@ -57,6 +57,29 @@ class WritableLink(ByteLink, Protocol):
         ...
 
 
+@runtime_checkable
+class ConfirmingLink(ByteLink, Protocol):
+    """A byte link whose device keeps a measurement until it is confirmed: that is when the next bytes are asked for.
+
+    Where the operating system's Bluetooth confirms by itself, at once, nothing can be held back.
+    """
+
+    unconfirmed: bool  # whether the device waits for that, of what was yielded last
+
+
+@runtime_checkable
+class IdentifyingLink(ByteLink, Protocol):
+    """A byte link whose protocol has a question of its own for what a device is."""
+
+    async def identify(self) -> dict[str, str]:
+        """Details of edge_agents.device.INFORMATION_EVENT, while ``stream`` runs; {} when the device does not say.
+
+        Raises:
+            OSError: the connection broke.
+        """
+        ...
+
+
 class ReadingLink(Protocol):
     """A source that yields readings itself (a recording); what it cannot carry it reports as an Occurrence."""
 

@@ -77,8 +77,9 @@ class Uplink:
         replies: ReplyBook,
         targets: Mapping[str, Target],
     ) -> None:
-        """``on_event`` records an event of the agent itself; ``targets`` are the devices that commands may name."""
+        """``on_event`` records an event of the agent itself; ``targets`` are the devices, which commands may name."""
         self._identity = identity
+        self._devices = targets
         address = identity.address
         will = Hello(presence=Presence.OFFLINE, epoch=identity.epoch, sent_at=clock.now(), profile=identity.profile)
         self._endpoint = msgspec.structs.replace(
@@ -275,6 +276,7 @@ class Uplink:
             clock_offset=best.offset if best else None,
             clock_error=best.error if best else None,
             simulated=self._identity.simulated,
+            devices=[device.state for device in self._devices.values()] if presence is Presence.ONLINE else [],
         )
 
     # ---- every second

@@ -6,11 +6,11 @@ profile may append are passed over, as the Bluetooth specifications ask of clien
 Sources: GATT Specification Supplement (Date Time), Battery Service 1.0, Device Information Service 1.1.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
-from edge_agents.device import FrameError, FrameReason, Numeric, Occurrence, Reading
+from edge_agents.device import INFORMATION_EVENT, FrameError, FrameReason, Numeric, Occurrence, Reading
 from edge_agents.devices._float11073 import Read, float32, sfloat
 from edge_agents.devices._zone import zone_option
 from edge_agents.protocol import GATT_HEAD, gatt_frame
@@ -20,7 +20,6 @@ from gateway.contract.quantity import QUANTITIES
 BATTERY_LEVEL: Final = 0x2A19
 INFORMATION: Final = {0x2A29: "maker", 0x2A24: "model", 0x2A25: "serial", 0x2A26: "firmware"}
 COMPANION_READ: Final = (*INFORMATION, BATTERY_LEVEL)  # for PROTOCOL.read: what such devices have beside their service
-INFORMATION_EVENT: Final = "device-information"
 BATTERY_LOW: Final = "battery-low"
 CLOCK_UNSET: Final = "clock-unset"
 LOW_PERCENT: Final = 15
@@ -29,6 +28,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _EARLIEST: Final = -12_212_553_600_000_000  # 1583-01-01, the first whole year of the Gregorian calendar
 _LATEST: Final = 253_402_300_799_000_000
+LONG_AGO: Final = _EARLIEST - 1  # arrival of what is recalled: no device's clock shows it
 
 
 class Fields:
@@ -145,6 +145,7 @@ class GattDecoder:
         self._layouts.update(dict.fromkeys(INFORMATION, self._information))
         self._information_known: dict[int, str] = {}
         self._told: dict[bytes, None] = {}  # the last frames with a time of their own
+        self._had: list[bytes] = []  # of those, what `had` has not said yet
         self._battery_low: frozenset[str] = frozenset()
         self._stated: frozenset[str] = frozenset()
 
@@ -156,6 +157,17 @@ class GattDecoder:
             return [*self._read(data, received_at)]
         except FrameError as error:
             return [error]
+
+    def had(self) -> list[bytes]:
+        """See edge_agents.device.Recalling."""
+        had, self._had = self._had, []
+        return had
+
+    def recall(self, frames: Iterable[bytes]) -> None:
+        """See edge_agents.device.Recalling: they are fed again, and what they say is passed over."""
+        for frame in frames:
+            self.feed(frame, LONG_AGO)
+        self._had.clear()
 
     def _read(self, frame: bytes, received_at: Instant) -> list[Reading]:
         if len(frame) < GATT_HEAD.size:
@@ -180,6 +192,7 @@ class GattDecoder:
         if fields.frame in self._told:
             return []
         self._told[fields.frame] = None
+        self._had.append(fields.frame)
         if len(self._told) > _REMEMBERED:
             del self._told[next(iter(self._told))]
         return [reading]

@@ -10,13 +10,12 @@ Source: Bluetooth Blood Pressure Profile and Service 1.1.1, GATT Specification S
 
 from typing import Final
 
-from edge_agents.device import Numeric, Reading, Yields
+from edge_agents.device import INFORMATION_EVENT, Numeric, Reading, Yields
 from edge_agents.devices._float11073 import NO_MEASUREMENT, pack_sfloat
 from edge_agents.devices._gatt import (
     BATTERY_LOW,
     CLOCK_UNSET,
     COMPANION_READ,
-    INFORMATION_EVENT,
     Fields,
     GattDecoder,
     Measured,

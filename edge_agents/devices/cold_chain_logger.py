@@ -10,13 +10,15 @@ Input registers, 16 bits unless noted::
 Record n stands in place (n - 1) mod 8. A probe's 8000 says that it is broken, 7FFF that there is none. What is read is
 records and no snapshots: each is told once, with the time it was made at, also those made while nobody asked. When more
 than eight were made meanwhile the rest is an event, ``records-missed``. A logger that does not know the time numbers
-its records all the same; they are dated back from their arrival. An agent that starts again tells the eight once more.
+its records all the same; they are dated back from their arrival. An agent that starts again knows which of the eight
+have been told.
 
 Source: this project's own profile for simulators (loggers have protocols of their makers); this table is its
 definition.
 """
 
 import struct
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from edge_agents.device import FrameError, FrameReason, Numeric, Occurrence, Reading, Yields
@@ -78,6 +80,7 @@ class _Record(NamedTuple):
     number: int
     made_at: Instant
     said: Numeric
+    held: bytes  # its registers
 
 
 class Decoder:
@@ -86,6 +89,17 @@ class Decoder:
     def __init__(self) -> None:
         self._last = 0  # number of the newest record told
         self._conditions: frozenset[str] | None = None
+        self._told_before: frozenset[bytes] = frozenset()  # registers of records that an earlier process told
+        self._had: list[bytes] = []
+
+    def had(self) -> list[bytes]:
+        """See edge_agents.device.Recalling."""
+        had, self._had = self._had, []
+        return had
+
+    def recall(self, frames: Iterable[bytes]) -> None:
+        """See edge_agents.device.Recalling; what stands in a logger is among the last."""
+        self._told_before = frozenset([*frames][-RECORDS:])
 
     def feed(self, data: bytes, received_at: Instant) -> list[Reading | FrameError]:
         """See edge_agents.device.Decoder."""
@@ -105,10 +119,11 @@ class Decoder:
         newest = words[NEWEST] << 16 | words[NEWEST + 1]
         if newest < self._last:  # a new logger, or one that has begun again
             self._last = 0
-        new = sorted(record for record in records if record.number > self._last)
+        new = sorted(r for r in records if r.number > self._last and r.held not in self._told_before)
         found: list[Reading | FrameError] = [*self._missed(new, received_at)]
         for record in new:
             found.append(self._said(record, record.number == newest))
+            self._had.append(record.held)
             self._last = record.number
         head = MAP.decode(_view(words, (newest - 1) % RECORDS), received_at).numeric
         if head is not None and head.conditions != self._conditions:
@@ -155,4 +170,4 @@ def _record(words: list[int], place: int, frame: bytes, received_at: Instant) ->
     made_at = time * _SECOND
     if not time or (said.conditions is not None and "clock-unset" in said.conditions):
         made_at = received_at - (newest - number) * words[INTERVAL] * _SECOND
-    return _Record(number, made_at, said)
+    return _Record(number, made_at, said, struct.pack(f">{RECORD}H", *words[start : start + RECORD]))

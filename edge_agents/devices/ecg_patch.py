@@ -10,12 +10,11 @@ Source: layout of this project. Battery and device information are the Bluetooth
 import struct
 from typing import Final
 
-from edge_agents.device import FrameError, FrameReason, Numeric, Reading, Waveform, Yields
+from edge_agents.device import INFORMATION_EVENT, FrameError, FrameReason, Numeric, Reading, Waveform, Yields
 from edge_agents.devices._gatt import (
     BATTERY_LOW,
     CLOCK_UNSET,
     COMPANION_READ,
-    INFORMATION_EVENT,
     Fields,
     GattDecoder,
     encode_companion,

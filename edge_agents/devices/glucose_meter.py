@@ -2,22 +2,24 @@
 
 After each connect the meter is asked for its records (Record Access Control Point): all of them the first time, then
 those after the last one seen. It answers with a measurement (0x2A18) each, perhaps with its context (0x2A34), and a
-response. A record seen before, bit for bit, is dropped (a number may come again). A measurement of control solution is
-a test reading: it says something about the meter and nothing about a person. What the meter found wrong with a strip or
-itself holds until the next record; the number of such a record is none.
+response. A record seen before, bit for bit, is dropped (a number may come again), and so is its context: an agent that
+starts again asks for all of them. A measurement of control solution is a test reading: it says something about the
+meter and nothing about a person. What the meter found wrong with a strip or itself holds until the next record; the
+number of such a record is none.
 
 Source: Bluetooth Glucose Profile 1.0.1 and Service 1.0.1, GATT Specification Supplement 3.103 to 3.105.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
-from edge_agents.device import FrameError, FrameReason, Numeric, Occurrence, Reading, Yields
+from edge_agents.device import INFORMATION_EVENT, FrameError, FrameReason, Numeric, Occurrence, Reading, Yields
 from edge_agents.devices._float11073 import NO_MEASUREMENT, Read, pack_sfloat
 from edge_agents.devices._gatt import (
     BATTERY_LOW,
     CLOCK_UNSET,
     COMPANION_READ,
-    INFORMATION_EVENT,
+    LONG_AGO,
     Fields,
     GattDecoder,
     Measured,
@@ -133,13 +135,18 @@ class Decoder(GattDecoder):
             MEASUREMENT: self._measurement, CONTEXT: self._context, RACP: self._response, FEATURE: self._feature,
         }, utc_offset)  # fmt: skip
         self._last: int | None = None  # number of the last record
-        self._had: dict[bytes, tuple[int, Instant]] = {}  # frame of a record: its number and time
+        self._known: dict[bytes, tuple[int, Instant]] = {}  # frame, of a context and its record's time: number, time
 
     def greet(self, _now: Instant) -> tuple[bytes, ...]:
         """Asks for what has been stored since the last record."""
         if self._last is None or self._last == 0xFFFF:  # the number starts again
             return (gatt_frame(RACP, report_all()),)
         return (gatt_frame(RACP, report_from(self._last + 1)),)
+
+    def recall(self, frames: Iterable[bytes]) -> None:
+        """See edge_agents.device.Recalling; all are asked for then, as another meter may be at this address now."""
+        super().recall(frames)
+        self._last = None
 
     def _measurement(self, fields: Fields, received_at: Instant) -> list[Reading]:
         flags, sequence = fields.uint(1), fields.uint(2)
@@ -156,7 +163,8 @@ class Decoder(GattDecoder):
         if at is None:
             conditions |= {CLOCK_UNSET}
         # meters start to number again, those without a clock with nothing to tell by: the whole frame counts
-        if not self._is_new(fields.frame, sequence, received_at if at is None else at):
+        self._last = sequence
+        if not self._is_new(fields.frame, fields.frame, sequence, received_at if at is None else at):
             return []
         measured = Measured()
         measured.add("glucose", value, MOL_PER_L if flags & IN_MOL else KG_PER_L)
@@ -174,13 +182,13 @@ class Decoder(GattDecoder):
             )
         ]  # fmt: skip
 
-    def _is_new(self, record: bytes, sequence: int, at: Instant) -> bool:
-        self._last = sequence
-        if record in self._had:
+    def _is_new(self, key: bytes, frame: bytes, sequence: int, at: Instant) -> bool:
+        if key in self._known:
             return False
-        self._had[record] = (sequence, at)
-        if len(self._had) > _KEPT:
-            del self._had[next(iter(self._had))]
+        self._known[key] = (sequence, at)
+        self._had.append(frame)
+        if len(self._known) > _KEPT:
+            del self._known[next(iter(self._known))]
         return True
 
     def _context(self, fields: Fields, received_at: Instant) -> list[Reading]:
@@ -205,7 +213,11 @@ class Decoder(GattDecoder):
             _detail(details, name, fields.sfloat(), factor)
         if flags & HAS_HBA1C:
             _detail(details, "hba1c_percent", fields.sfloat(), 1.0)
-        at = next((at for number, at in reversed(self._had.values()) if number == sequence), received_at)
+        at = next((at for number, at in reversed(self._known.values()) if number == sequence), None)
+        key = fields.frame if at is None else fields.frame + at.to_bytes(8, "little", signed=True)
+        if not self._is_new(key, fields.frame, sequence, received_at if at is None else at):
+            return []
+        at = received_at if at is None or at == LONG_AGO else at
         return [Occurrence(observed_at=at, name=CONTEXT_EVENT, details=details)]
 
     def _response(self, fields: Fields, received_at: Instant) -> list[Reading]:

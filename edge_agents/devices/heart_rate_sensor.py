@@ -8,12 +8,11 @@ Source: Bluetooth Heart Rate Profile and Service 1.0, GATT Specification Supplem
 
 from typing import Final
 
-from edge_agents.device import FrameError, FrameReason, Numeric, Reading, Yields
+from edge_agents.device import INFORMATION_EVENT, FrameError, FrameReason, Numeric, Reading, Yields
 from edge_agents.devices._float11073 import NO_MEASUREMENT
 from edge_agents.devices._gatt import (
     BATTERY_LOW,
     COMPANION_READ,
-    INFORMATION_EVENT,
     Fields,
     GattDecoder,
     Measured,

@@ -8,13 +8,12 @@ Source: Bluetooth Weight Scale Profile and Service 1.0.1, GATT Specification Sup
 
 from typing import Final
 
-from edge_agents.device import FrameError, FrameReason, Numeric, Reading, Yields
+from edge_agents.device import INFORMATION_EVENT, FrameError, FrameReason, Numeric, Reading, Yields
 from edge_agents.devices._float11073 import NO_MEASUREMENT, Read
 from edge_agents.devices._gatt import (
     BATTERY_LOW,
     CLOCK_UNSET,
     COMPANION_READ,
-    INFORMATION_EVENT,
     Fields,
     GattDecoder,
     Measured,

@@ -9,12 +9,15 @@
 Cuffs, thermometers and scales advertise only when they have a measurement: waiting for them is the normal state and no
 failure, so the scan goes on for as long as it takes. A scan that has not heard the device for a while is started anew,
 because radios and their drivers do go deaf.
+
+What a device indicates it keeps until that is confirmed. Over Bumble the confirmation goes out when the next is asked
+for, so when what was indicated is on the disk; an operating system's stack confirms by itself, as soon as it has it.
 """
 
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from bleak import BleakClient, BleakScanner
 from bleak.backends.characteristic import BleakGATTCharacteristic
@@ -24,6 +27,7 @@ from bleak.exc import BleakError, BleakGATTProtocolError
 from bleak.uuids import normalize_uuid_16
 
 from edge_agents.links.ble_adapter import Adapter, Peer, adapter, parse, readable_errors
+from edge_agents.links.ble_confirmation import Confirmation
 from edge_agents.ports import Clock
 from edge_agents.protocol import GATT_HEAD, Gatt, gatt_frame
 from edge_agents.scaled_clock import machine_seconds
@@ -34,7 +38,13 @@ CONNECT_SECONDS: Final = 20.0
 MAX_WAITING: Final = 10_000  # values; a device cannot be told to wait, only be left
 _COMPANIONS: Final = (0x180A, 0x180F)  # Device Information, Battery
 
-Told = tuple[bytes, Instant]
+
+class Told(NamedTuple):
+    """What a device has said."""
+
+    frame: bytes
+    at: Instant
+    indicated: bool = False  # it waits for a confirmation
 
 
 class GattLink:
@@ -45,8 +55,10 @@ class GattLink:
         self._protocol = protocol
         self._clock = clock
         self._client: BleakClient | None = None  # while it is ready to be written to
+        self._confirmation = Confirmation()
+        self.unconfirmed = False
 
-    async def stream(self) -> AsyncGenerator[Told, None]:
+    async def stream(self) -> AsyncGenerator[tuple[bytes, Instant], None]:
         """See edge_agents.ports.ByteLink."""
         async with adapter(self._peer.hci) as radio:
             with readable_errors():
@@ -61,11 +73,16 @@ class GattLink:
                 self._client = client
                 yield b"", self._clock.now()
                 for told in read:
-                    yield told
-                while (told_now := await self._next(inbox)) is not None:
-                    yield told_now
+                    yield told.frame, told.at
+                while (said := await self._next(inbox)) is not None:
+                    self.unconfirmed = said.indicated
+                    yield said.frame, said.at
+                    if said.indicated:
+                        self._confirmation.give()
             finally:
                 self._client = None
+                self.unconfirmed = False
+                self._confirmation.forget()
                 with contextlib.suppress(BleakError, TimeoutError):
                     await client.disconnect()
 
@@ -104,6 +121,7 @@ class GattLink:
             lost.cancel()
 
     def _make_client(self, device: BLEDevice, radio: Adapter, inbox: "asyncio.Queue[Told | None]") -> BleakClient:
+        late: dict[str, Any] = {"confirmation": self._confirmation} if radio.client else {}
         return BleakClient(
             device,
             disconnected_callback=lambda _client: inbox.put_nowait(None),
@@ -111,13 +129,17 @@ class GattLink:
             timeout=machine_seconds(CONNECT_SECONDS),
             pair=self._protocol.pair,
             **radio.client,
+            **late,
         )
 
     async def _subscribe(self, client: BleakClient, inbox: "asyncio.Queue[Told | None]") -> None:
         """Notifications or indications, as the characteristic has them; optional ones of a profile may be missing."""
 
         def on_told(characteristic: BleakGATTCharacteristic, value: bytearray) -> None:
-            inbox.put_nowait((gatt_frame(_short(characteristic), bytes(value)), self._clock.now()))
+            # with both properties bleak has it notify
+            indicated = "indicate" in characteristic.properties and "notify" not in characteristic.properties
+            frame = gatt_frame(_short(characteristic), bytes(value))
+            inbox.put_nowait(Told(frame, self._clock.now(), indicated))
 
         present = list(_present(client, self._protocol.subscribe))
         if not present:
@@ -134,7 +156,7 @@ class GattLink:
         for characteristic in _present(client, self._protocol.read):
             with contextlib.suppress(BleakGATTProtocolError):  # the device does not let us: as if it had none
                 value = await client.read_gatt_char(characteristic)
-                yield gatt_frame(_short(characteristic), bytes(value)), self._clock.now()
+                yield Told(gatt_frame(_short(characteristic), bytes(value)), self._clock.now())
 
     async def _next(self, inbox: "asyncio.Queue[Told | None]") -> Told | None:
         if inbox.qsize() > MAX_WAITING:

@@ -20,10 +20,12 @@ from bleak.backends.scanner import AdvertisementData, AdvertisementDataCallback,
 from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
 from bleak.exc import BleakError
 from bleak.uuids import normalize_uuid_16, normalize_uuid_str
-from bumble import core, hci
+from bumble import att, core, hci
 from bumble.core import AdvertisingData
 from bumble.device import Connection, Peer
+from bumble.gatt_client import Client
 
+from edge_agents.links.ble_confirmation import Confirmation
 from edge_agents.links.bumble_radio import Radio, Report, bleak_errors, radio
 
 MAX_MTU: Final = 517  # what the operating systems' own stacks ask for
@@ -145,13 +147,18 @@ class BumbleClient(BaseBleakClient):
         timeout: float,
         hci: str,
         services: set[str] | None = None,
+        confirmation: Confirmation | None = None,
         **_others: Any,
     ) -> None:
-        """``hci``: as BumbleScanner. Other backends' arguments mean nothing here."""
+        """``hci``: as BumbleScanner; ``confirmation``: holds that of an indication back, if given.
+
+        Other backends' arguments mean nothing here.
+        """
         super().__init__(address_or_ble_device, disconnected_callback=disconnected_callback, timeout=timeout)
         self._peer = _address_of(address_or_ble_device)
         self._spec = hci
         self._wanted = services
+        self._confirmation = confirmation
         self._radio: Radio
         self._held = AsyncExitStack()
         self._connection: Connection | None = None
@@ -185,6 +192,8 @@ class BumbleClient(BaseBleakClient):
             connection = await bleak_errors(self._radio.connect(self._peer, self._timeout))
             connection.on("disconnection", self._disconnected)
             self._connection = connection
+            if self._confirmation is not None:
+                _hold_back(connection.gatt_client, self._confirmation)
             await bleak_errors(connection.gatt_client.request_mtu(MAX_MTU))
             if pair:
                 await self.pair()
@@ -272,6 +281,23 @@ class BumbleClient(BaseBleakClient):
         """See BaseBleakClient."""
         told = self._told.pop(characteristic.handle, None)
         await bleak_errors(self._open_connection.gatt_client.unsubscribe(characteristic.obj, told))
+
+
+def _hold_back(client: Client, confirmation: Confirmation) -> None:
+    """Bumble confirms an indication as soon as its subscribers have returned, and has no other word for when."""
+    confirm = client.on_att_handle_value_indication
+    send = client.send_confirmation
+
+    def hold(pdu: att.ATT_Handle_Value_Confirmation) -> None:
+        confirmation.hold(lambda: send(pdu))
+
+    def on_indication(indication: att.ATT_Handle_Value_Indication) -> None:
+        heard = client.indication_subscribers.get(indication.attribute_handle)
+        chosen: Callable[[att.ATT_Handle_Value_Confirmation], None] = hold if heard else send
+        client.send_confirmation = chosen  # type: ignore[assignment, method-assign]
+        confirm(indication)
+
+    client.on_att_handle_value_indication = on_indication  # type: ignore[method-assign]
 
 
 def _address_of(device: BLEDevice | str) -> hci.Address:

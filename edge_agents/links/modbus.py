@@ -3,7 +3,8 @@
 Every `Poll` of the device at its own interval; one frame an answer (edge_agents.protocol.modbus_frame). An exception
 is an answer too: its frame has the function + 0x80 and the exception code as its only data. A unit counts as connected
 from its first answer on. One missing answer is passed over, three in a row end the stream: then the agent tries again,
-less and less often, so that a dead unit costs its line one timeout now and then.
+less and less often, so that a dead unit costs its line one timeout now and then. What the unit is it is asked with Read
+Device Identification (function 43/14), which many do not know.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from contextlib import aclosing
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from edge_agents.links.modbus_answer import EXCEPTION, NOT_THERE, WRITES, Request
+from edge_agents.links.modbus_answer import EXCEPTION, IDENTIFY, NOT_THERE, WRITES, Request, identity
 from edge_agents.links.modbus_bus import Bus, NoAnswer, Refused, TcpBus, Wires, line
 from edge_agents.links.modbus_turns import Rank
 from edge_agents.ports import Clock
@@ -35,6 +36,7 @@ class ModbusLink:
         self._clock = clock
         self._streaming = False
         self._missing = 0  # answers in a row
+        self._tells_identity = True  # as long as it has answered that question
         self.timeouts = 0  # in all
 
     async def stream(self) -> AsyncGenerator[tuple[bytes, Instant], None]:
@@ -70,6 +72,16 @@ class ModbusLink:
                 raise NoAnswer(str(refusal)) from refusal
             raise
         return modbus_frame(unit, back.function, address, count, data)
+
+    async def identify(self) -> dict[str, str]:
+        """See edge_agents.ports.IdentifyingLink; one that does not know the question is not asked again."""
+        if not self._tells_identity:
+            return {}
+        try:
+            return identity(await self._bus.ask(Request(self._unit, IDENTIFY, 0, 0), self._timeout, Rank.DOUBTFUL))
+        except (NoAnswer, Refused):
+            self._tells_identity = False
+            return {}
 
     async def _schedule(self) -> AsyncGenerator[Poll, None]:
         """Polls when they are due; what could not be done in time is left out, not made up for."""

@@ -17,6 +17,10 @@ READS: Final = BIT_READS + WORD_READS
 _SINGLE_WRITES: Final = (5, 6)
 _MANY_WRITES: Final = (15, 16)
 WRITES: Final = _SINGLE_WRITES + _MANY_WRITES
+IDENTIFY: Final = 43  # with MEI type 14: Read Device Identification, basic
+_IDENTITY: Final = {0: "maker", 1: "model", 2: "firmware"}  # its objects VendorName, ProductCode, MajorMinorRevision
+_IDENTITY_HEAD: Final = 7  # function, MEI type, code, conformity, more follows, next object, number of objects
+_TYPICAL_IDENTITY: Final = 80  # bytes of the answer's PDU: how long to wait for it on a slow line
 _MBAP: Final = struct.Struct(">HHHB")  # transaction, protocol, bytes to come, unit
 _LONGEST: Final = 254  # of what the header counts: unit and PDU
 
@@ -64,12 +68,24 @@ class Request(NamedTuple):
     @property
     def answer_bytes(self) -> int:
         """Length of the good answer's PDU."""
+        if self.function == IDENTIFY:
+            return _TYPICAL_IDENTITY
         return 2 + self.data_bytes if self.function in READS else 5
+
+    def size_of_answer(self, pdu: bytes) -> int | None:
+        """How long the PDU is that begins these bytes; None when it answers another function, or more must come."""
+        if pdu[:1] == bytes((self.function | EXCEPTION,)):
+            return 2
+        if pdu[:1] != bytes((self.function,)):
+            return None
+        return identity_bytes(pdu) if self.function == IDENTIFY else self.answer_bytes
 
     def is_answer(self, pdu: bytes) -> bool:
         """Whether a PDU of this unit can answer this request, well or with an exception."""
         if not pdu or pdu[0] == self.function | EXCEPTION:
             return len(pdu) == 2
+        if self.function == IDENTIFY:
+            return pdu[:3] == b"\x2b\x0e\x01" and identity_bytes(pdu) == len(pdu)
         if self.function in READS:
             return pdu[:2] == bytes((self.function, self.data_bytes)) and len(pdu) == self.answer_bytes
         echo = self.data if self.function in _SINGLE_WRITES else self.size.to_bytes(2, "big")
@@ -112,12 +128,11 @@ def on_line(request: Request, received: bytes) -> Found:
     A frame is known by unit, function, length and checksum alone: see `edge_agents.links.modbus_bus.LineBus` for what
     a late frame of the same form is told by.
     """
-    sizes = {request.function: request.answer_bytes + 3, request.function | EXCEPTION: 5}
     for at in range(len(received) - 4):
-        size = sizes.get(received[at + 1]) if received[at] == request.unit else None
-        if size is None or at + size > len(received):
+        size = request.size_of_answer(received[at + 1 :]) if received[at] == request.unit else None
+        if size is None or at + size + 3 > len(received):
             continue
-        frame = received[at : at + size]
+        frame = received[at : at + size + 3]
         if checksum(frame[:-2]) == frame[-2:] and request.is_answer(frame[1:-2]):
             return Found(frame, f"{at} bytes that are no answer" if at else "")
     return Found(b"", f"{len(received)} bytes that are no answer" if received else "")
@@ -132,6 +147,28 @@ def is_heard(unit: int, form: Form, received: bytes) -> bool:
             return True
         at = received.find(head, at + 1)
     return False
+
+
+def identity_bytes(pdu: bytes) -> int | None:
+    """How long an answer to Read Device Identification is; None while what says so has not come."""
+    at = _IDENTITY_HEAD
+    for _ in range(pdu[at - 1] if len(pdu) >= at else 0):
+        if len(pdu) < at + 2:
+            return None
+        at += 2 + pdu[at + 1]
+    return at if len(pdu) >= _IDENTITY_HEAD else None
+
+
+def identity(objects: bytes) -> dict[str, str]:
+    """What a device says it is, in the words of edge_agents.device.INFORMATION_EVENT: number, length, text ..."""
+    found = {}
+    while len(objects) >= 2:
+        number, size = objects[:2]
+        text = objects[2 : 2 + size].decode("utf-8", "replace").strip("\x00 ")
+        if number in _IDENTITY and text:
+            found[_IDENTITY[number]] = text[:64]
+        objects = objects[2 + size :]
+    return found
 
 
 def checksum(frame: bytes) -> bytes:

@@ -20,10 +20,11 @@ from pymodbus import ModbusException
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.client.base import ModbusBaseClient
 from pymodbus.pdu import ModbusPDU
+from pymodbus.pdu.mei_message import ReadDeviceInformationResponse
 
 from edge_agents import ports
 from edge_agents.links import modbus_answer
-from edge_agents.links.modbus_answer import BIT_READS, EXCEPTIONS, WORD_READS, Form, Found, Request
+from edge_agents.links.modbus_answer import BIT_READS, EXCEPTIONS, IDENTIFY, WORD_READS, Form, Found, Request
 from edge_agents.links.modbus_turns import Rank, Turns
 from edge_agents.ports import Clock
 from edge_agents.scaled_clock import machine_seconds
@@ -73,7 +74,7 @@ class Bus(ABC):
 
     @abstractmethod
     async def ask(self, request: Request, patience: float, rank: Rank) -> bytes:
-        """The data of the answer: registers big endian, or bits; for a write b"".
+        """The data of the answer: registers big endian, or bits; of an identification its objects; for a write b"".
 
         Raises:
             NoAnswer: none came within ``patience`` seconds of the unit's turn.
@@ -317,6 +318,8 @@ async def _send(client: ModbusBaseClient, request: Request) -> ModbusPDU:
     if function in reads:
         answer: ModbusPDU = await reads[function](address, count=size, device_id=unit)
         return answer
+    if function == IDENTIFY:
+        return await client.read_device_information(read_code=1, object_id=0, device_id=unit)
     if function == 5:
         return await client.write_coil(address, words[0] == 0xFF00, device_id=unit)
     if function == 6:
@@ -333,4 +336,7 @@ def _data_of(request: Request, answer: ModbusPDU) -> bytes:
     if request.function in BIT_READS:
         packed = sum(bit << at for at, bit in enumerate(answer.bits[: request.size]))
         return packed.to_bytes(request.data_bytes, "little")
+    if isinstance(answer, ReadDeviceInformationResponse):
+        objects = answer.information.items()
+        return b"".join(bytes((number, len(text))) + text for number, text in objects if isinstance(text, bytes))
     return b""

@@ -101,6 +101,21 @@ class LinkMode(StrEnum):
     WEAK = "weak"  # lead II and numerics live, the rest as backfill
 
 
+class DeviceLink(StrEnum):
+    CONNECTED = "connected"
+    SILENT = "silent"  # connected, but nothing that makes sense has come for longer than its profile allows
+    DISCONNECTED = "disconnected"  # also one that comes only to measure, and waits for that
+
+
+class DeviceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A device behind the agent, as it is now."""
+
+    device: DeviceId
+    kind: str = ""  # as ``lastmile devices`` names it
+    link: DeviceLink | None = None  # None = not tried yet
+    firmware: str = ""  # as the device says it; "" = it has not said so, or its protocol has no word for it
+
+
 class Hello(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Sent on connect and every 10 s; with ``presence=offline`` it is the last will (lanes empty)."""
 
@@ -117,6 +132,7 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     clock_offset: Instant | None = None  # us to add to the agent's clock to get the gateway's; None = not measured yet
     clock_error: Count | None = None  # us, half width of the interval the offset lies in
     simulated: bool = False
+    devices: list[DeviceState] = []  # all the agent has a link to
 
     @property
     def shed(self) -> int:

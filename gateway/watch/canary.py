@@ -42,9 +42,11 @@ class Canary:
         self.taken_at: float | None = None  # when the broker last took one (PUBACK)
         self.committed_at: float | None = None  # when an ack last said that one is committed
         self.trouble = "not connected yet"
+        self.misread = ""  # what was wrong with the last ack, if it could not be read
         client = paho.Client(CallbackAPIVersion.VERSION2, client_id=address.unit, protocol=paho.MQTTv311)
         client.username_pw_set(address.unit, token)
         client.will_set(address.topic(Channel.HELLO), self._hello(Presence.OFFLINE), qos=1)
+        client.suppress_exceptions = True  # a fault in a callback would end paho's thread, and nobody would watch
         client.connect_timeout = KEEPALIVE
         client.reconnect_delay_set(1, 4)
         client.on_connect = self._on_connect
@@ -100,7 +102,13 @@ class Canary:
         self.taken_at = self._tick()
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
-        for lane in _ack.decode(message.payload).lanes:
+        try:
+            lanes = _ack.decode(message.payload).lanes
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            self.misread = f"the canary's ack cannot be read: {error}"
+            return
+        self.misread = ""
+        for lane in lanes:
             if lane.epoch == self._epoch and lane.lane is Lane.OBS and lane.watermark > self._seq and self._payload:
                 self._seq, self._payload = lane.watermark, b""
                 self.committed_at = self._tick()

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import logging
 import signal
-import urllib.error
 import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +22,7 @@ from gateway.adapters.gateway_file import GatewayFile
 from gateway.adapters.notify.sending import Message, NotSent, Sender
 from gateway.adapters.notify.settings import Via
 from gateway.adapters.notify.webhook import WebhookChannel
+from gateway.adapters.sql import DATABASE_NAME
 from gateway.config import SettingsError, write_private
 from gateway.contract.identity import Provenance
 from gateway.contract.quantity import SECOND
@@ -35,6 +38,7 @@ SITE: Final = "system"
 TOKEN_FILE: Final = "watch.token"  # noqa: S105 - a file's name
 ROUND: Final = 2.0  # s
 HTTP_TIMEOUT: Final = 4.0  # s
+PAUSES: Final = (0.0, 5.0, 15.0, 45.0, 60.0)  # s before each try to tell
 log = structlog.get_logger("watch")
 
 
@@ -81,6 +85,7 @@ class Watch:
         self._judge = Judge(_seconds(), settings.patience, settings.start_grace)
         self._canary: Canary | None = None
         self._told: set[asyncio.Task[None]] = set()
+        self._troubles: dict[str, str] = {}  # by step of a round: what the log has been told of it
 
     async def run(self) -> None:
         """A round every two seconds, the first at once."""
@@ -88,30 +93,52 @@ class Watch:
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, stop.set)
         while not stop.is_set():
-            await asyncio.to_thread(self._look)
-            for verdict in self._judge.check(_seconds()):
-                self._tell(verdict)
-            self._write_state()
+            await self.round()
             try:
                 async with asyncio.timeout(machine_seconds(ROUND * SECOND)):
                     await stop.wait()
             except TimeoutError:
                 continue
+        self.close()
+
+    def close(self) -> None:
+        """Says good-bye to the broker."""
         if self._canary is not None:
             self._canary.stop()
+
+    async def round(self) -> None:
+        """Looks, tells what is to be told, and writes it down."""
+        await asyncio.to_thread(self._look)
+        for verdict in self._judge.check(_seconds()):
+            self._tell(verdict)
+        self._attempt("state", self._write_state)
+
+    def _attempt(self, step: str, work: Callable[[], None], *parts: Part) -> bool:
+        """Whether it could be done; if not, why is the reason of what cannot be seen then. No fault ends a watcher."""
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - who would tell that the watcher has ended?
+            why = str(error).partition("\n")[0] or type(error).__name__
+            for part in parts:
+                self._judge.failed(part, why)
+            if self._troubles.get(step) != why:
+                _log(logging.WARNING, "a step of the round failed", step=step, why=why)
+            self._troubles[step] = why
+            return False
+        self._troubles.pop(step, None)
+        return True
 
     # ---- looking
 
     def _look(self) -> None:
-        try:
-            health = self._ask()
-        except (OSError, ValueError) as error:  # also: it is not there, it does not answer in time, it answers nonsense
-            self._judge.failed(Part.GATEWAY, str(error) or type(error).__name__)
-        else:
-            self._judge.saw(Part.GATEWAY, _seconds())
-            self._judge_notifier(health)
-            self._open_canary()
-        self._follow_canary()
+        if self._attempt("gateway", self._look_at_gateway, Part.GATEWAY, Part.NOTIFIER):
+            self._attempt("canary", self._open_canary, Part.BROKER, Part.PATH)
+        self._attempt("canary's way", self._follow_canary, Part.BROKER, Part.PATH)
+
+    def _look_at_gateway(self) -> None:
+        health = self._ask()
+        self._judge.saw(Part.GATEWAY, _seconds())
+        self._judge_notifier(health)
 
     def _ask(self) -> Health:
         url = self._settings.gateway or self._announced()
@@ -138,13 +165,16 @@ class Watch:
         address = UnitAddress(SITE, UnitKind.WATCH, UNIT)
         host, _, port = self._settings.broker.rpartition(":")
         where = (host, int(port)) if port else ("127.0.0.1", read_ports(self._data).mqtt)
-        self._canary = Canary(address, self._token(address), clock_now, _seconds)
-        self._canary.start(*where)
+        canary = Canary(address, self._token(address), clock_now, _seconds)
+        canary.start(*where)
+        self._canary = canary
 
     def _token(self, address: UnitAddress) -> str:
         path = self._data / TOKEN_FILE
-        if path.exists():
-            return path.read_text("utf-8").strip()
+        if path.exists() and (token := path.read_text("utf-8").strip()):
+            return token
+        if not (self._data / DATABASE_NAME).exists():  # the gateway runs elsewhere: there is no registry here
+            raise SettingsError(f"{path}: expected the token of unit {UNIT}, registered where the gateway runs")
         token = register(self._data, address, "Watch", Provenance.LIVE)
         write_private(path, token.encode())
         return token
@@ -158,13 +188,13 @@ class Watch:
             if at is not None:
                 self._judge.saw(part, at)
         self._judge.failed(Part.BROKER, canary.trouble)
-        self._judge.failed(Part.PATH, canary.trouble or "the canary is not committed")
+        self._judge.failed(Part.PATH, canary.trouble or canary.misread or "the canary is not committed")
 
     # ---- telling
 
     def _tell(self, verdict: Verdict) -> None:
         text = sentence(verdict, self._settings.language)
-        (log.error if verdict.down else log.warning)(text, part=verdict.part, why=verdict.why)
+        _log(logging.ERROR if verdict.down else logging.WARNING, text, part=verdict.part, why=verdict.why)
         for name, sender in self._senders.items():
             task = asyncio.create_task(self._send(name, sender, text))
             self._told.add(task)
@@ -174,12 +204,14 @@ class Watch:
         """Tries for two minutes; what still stands is told again anyway."""
         key = f"watch-{clock_now()}-{name}"
         message = Message(key=key, notices=(), title="Lastmile", text=text)
-        for pause in (0.0, 5.0, 15.0, 45.0, 60.0):
+        for pause in PAUSES:
             await asyncio.sleep(pause)
             try:
                 await asyncio.to_thread(sender.send, message, clock_now())
             except NotSent as error:
-                log.warning("a channel failed", channel=name, why=str(error))
+                _log(logging.WARNING, "a channel failed", channel=name, why=str(error))
+            except Exception as error:  # noqa: BLE001 - a fault of the channel's code; its text may hold an address
+                _log(logging.WARNING, "a channel failed", channel=name, why=type(error).__name__)
             else:
                 return
 
@@ -187,6 +219,12 @@ class Watch:
         """DIR/watch.json, for `lastmile check` and whoever looks."""
         state = {"at": clock_now(), "down": [str(part) for part in self._judge.down], "channels": sorted(self._senders)}
         write_private(self._data / "watch.json", json.dumps(state).encode())
+
+
+def _log(level: int, text: str, **more: str) -> None:
+    """The log may lie on the disk that is full: then nothing is written, and the channels are told all the same."""
+    with suppress(OSError, ValueError):
+        log.log(level, text, **more)
 
 
 def _seconds() -> float:

@@ -56,9 +56,16 @@ def load_watch(data: Path) -> tuple[WatchSettings, Secrets]:
         return WatchSettings(), Secrets()
     try:
         settings = msgspec.convert(tomllib.loads(path.read_text("utf-8")), WatchSettings)
+        _check_broker(settings.broker)
         return settings, _read_secrets(data, settings)
-    except ValueError as error:  # not TOML and not UTF-8 are ones, too
+    except (OSError, ValueError) as error:  # not TOML and not UTF-8 are ones, too
         raise SettingsError(f"{path}: {error}") from None
+
+
+def _check_broker(text: str) -> None:
+    host, _, port = text.rpartition(":")
+    if text and not (host and port.isdecimal() and 0 < int(port) < 65_536):
+        raise ValueError("broker: expected HOST:PORT")
 
 
 def _read_secrets(data: Path, settings: WatchSettings) -> Secrets:

@@ -77,7 +77,9 @@ class ReadOnly:
 
 def feed_of(link: Any, decoder: Any, name: str, *, motion: bool = False) -> Feed:
     config = DeviceConfig(name=name, kind="mattress", motion=motion)
-    return Feed(config, link, decoder, intake=Intake(), on_event=lambda *_: None, clock=HandClock(), rng=Quick())
+    return Feed(
+        config, link, lambda: decoder, intake=Intake(), on_event=lambda *_: None, clock=HandClock(), rng=Quick()
+    )
 
 
 class Case:

@@ -118,7 +118,7 @@ async def run_feed(
     events: list[tuple[str, Any]] = []
     device = DeviceConfig(name="crew", kind="crew_panel", silent_after=silent_after)
     feed = Feed(
-        device, link, decoder or Letters(), intake=intake, clock=clock, rng=rng or Quick(),
+        device, link, lambda: decoder or Letters(), intake=intake, clock=clock, rng=rng or Quick(),
         on_event=lambda name, details: events.append((name, details)),
     )  # fmt: skip
     task = asyncio.create_task(feed.run())

@@ -59,8 +59,8 @@ def house_keeping(decoder: Any) -> list[tuple[str, Reading]]:
     """What comes of two seconds without a connection."""
     intake = Intake()
     feed = Feed(
-        DeviceConfig(name="scanner"), Nothing(), decoder, intake=intake, on_event=lambda *_: None, clock=Clock(),
-        rng=random.Random(),
+        DeviceConfig(name="scanner"), Nothing(), lambda: decoder, intake=intake, on_event=lambda *_: None,
+        clock=Clock(), rng=random.Random(),
     )  # fmt: skip
     feed.check_silence(8.0)
     feed.check_silence(9.0)

@@ -56,7 +56,7 @@ class Intake:
 def feed_of(address: str, intake: Intake) -> Feed:
     clock = SystemClock()
     return Feed(
-        DeviceConfig(name="analyser"), open_link(address, Stream(), clock), poc_analyser.Decoder(), intake=intake,
+        DeviceConfig(name="analyser"), open_link(address, Stream(), clock), poc_analyser.Decoder, intake=intake,
         on_event=lambda *_: None, clock=clock, rng=random.Random(1),
     )  # fmt: skip
 

@@ -21,7 +21,7 @@ METRICS_SECONDS: Final = 1.0
 
 
 class Figures(msgspec.Struct):
-    """What the watcher knows now."""
+    """What has been counted by now."""
 
     online: int = 0
     stored: int = 0
