@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from gateway.evaluate.records import Recording, read_folder
+from gateway.evaluate.records import Recording, Skipped, read_folder
 from gateway.evaluate.watch import Stretch, length, rhythm_lead, rhythms, stretches, watch
 
 CODE: Final = "irregular-rhythm"
@@ -97,18 +97,21 @@ class Report(msgspec.Struct, frozen=True):
     every_record: Figures
     records: list[RecordFigures]
     without_reference: list[str]
+    skipped: list[Skipped] = []
 
 
 def evaluate(directory: Path) -> Report:
     """Scores every record with a reference rhythm."""
     records: list[RecordFigures] = []
     without: list[str] = []
-    for recording in read_folder(directory):
+    folder = read_folder(directory)
+    for recording in folder:
         if has_reference(recording):
             records.append(score(recording, stretches(watch(recording), CODE, length(recording))))
         else:
             without.append(recording.name)
-    return Report("af", pool(record for record in records if record.of_interest), pool(records), records, without)
+    interesting = pool(record for record in records if record.of_interest)
+    return Report("af", interesting, pool(records), records, without, folder.skipped)
 
 
 def has_reference(recording: Recording) -> bool:
@@ -191,7 +194,7 @@ def cover(parts: Iterable[Stretch], size: int) -> Flags:
 
 def patient(name: str) -> str:
     """Who was recorded, as far as the record's name tells."""
-    match = PATIENT.fullmatch(name)
+    match = PATIENT.fullmatch(name.rpartition("/")[2])
     return match[1] if match else name
 
 

@@ -41,6 +41,8 @@ def evaluate(
     """Score the streaming ECG detectors against reference annotations (ANSI/AAMI EC57), or count alarms a day."""
     if noise and task is not Task.QRS:
         raise typer.BadParameter("noise is added to beats only: lastmile evaluate qrs")
+    if report is not None and not report.parent.is_dir():
+        raise typer.BadParameter(f"no folder {report.parent}: nothing has been evaluated")
     module = import_module(f"gateway.evaluate.{task}")
     run: Callable[..., Any] = module.evaluate
     try:

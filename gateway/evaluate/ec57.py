@@ -10,11 +10,10 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from gateway.evaluate.records import Annotations, Samples
+from gateway.evaluate.records import BEATS, Annotations, Samples
 
 MATCH_SECONDS: Final = 0.150
 LEARNING_SECONDS: Final = 300.0  # EC57 lets a detector learn so long before the comparison starts
-BEATS: Final = frozenset("NLRBAaJSVrFejnE/fQ?")  # PhysioNet's beat codes
 FLUTTER_ON: Final = "["
 FLUTTER_OFF: Final = "]"
 

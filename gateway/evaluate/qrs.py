@@ -18,7 +18,7 @@ from gateway.derive.ecg.beats import BeatDetector
 from gateway.derive.ecg.lead import LEAD_PREFERENCE
 from gateway.evaluate import noise as noises
 from gateway.evaluate.ec57 import LEARNING_SECONDS, MATCH_SECONDS, Score, beats_of, compare, flutter, outside
-from gateway.evaluate.records import Annotations, BrokenRecord, Recording, Samples, Signal, read_folder
+from gateway.evaluate.records import Annotations, BrokenRecord, Recording, Samples, Signal, Skipped, read_folder
 
 FRAME_SECONDS: Final = 0.2
 NARROW_SECONDS: Final = 0.050  # a stricter window: R peaks that are to be measured must be met, not only found
@@ -68,6 +68,8 @@ class Report(msgspec.Struct, frozen=True):
     average_positive_predictivity: float | None
     records: list[RecordFigures]
     noise: list[NoiseFigures]
+    without_reference: list[str] = []
+    skipped: list[Skipped] = []
     match_seconds: float = MATCH_SECONDS
     frame_seconds: float = FRAME_SECONDS
 
@@ -85,10 +87,17 @@ class Marked(msgspec.Struct, frozen=True):
 
 
 def evaluate(directory: Path, *, noise: bool = False) -> Report:
-    """Scores every record of the folder that has reference annotations."""
-    marked = [mark(recording, recording.annotations) for recording in read_folder(directory) if recording.annotations]
+    """Scores every record of the folder whose beats are marked."""
+    folder = read_folder(directory)
+    marked: list[Marked] = []
+    without: list[str] = []
+    for recording in folder:
+        if recording.marked_beats is None:
+            without.append(recording.name)
+        else:
+            marked.append(mark(recording, recording.marked_beats))
     if not marked:
-        raise BrokenRecord(f"{directory}: no record with reference annotations")
+        raise BrokenRecord(f"{directory}: no record with reference annotations of beats")
     records = [judge(record) for record in marked]
     return Report(
         task="qrs",
@@ -104,6 +113,8 @@ def evaluate(directory: Path, *, noise: bool = False) -> Report:
             for kind in (noises.KINDS if noise else ())
             for ratio in noises.RATIOS_DB
         ],
+        without_reference=without,
+        skipped=folder.skipped,
     )
 
 
@@ -131,7 +142,7 @@ def mark(recording: Recording, annotations: Annotations) -> Marked:
     """Takes the lead the product would take; the first one when it knows none of the names."""
     lead = next((name for name in LEAD_PREFERENCE if name in recording.signals), next(iter(recording.signals)))
     signal = recording.signals[lead]
-    stretches = flutter(annotations, signal.size)
+    stretches = flutter(recording.annotations or annotations, signal.size)
     beats = outside(beats_of(annotations), stretches)
     return Marked(recording.name, lead, recording.fs, signal, annotations, beats, stretches)
 

@@ -22,7 +22,7 @@ from gateway.derive.ecg.st_criteria import StFinding, criteria, why_silent
 from gateway.derive.ecg.st_gate import cautions
 from gateway.derive.ecg.st_report import StReport, canonical
 from gateway.derive.ecg.twelve_lead_window import TwelveLeads, TwelveLeadWindow
-from gateway.evaluate.records import Recording, read_folder
+from gateway.evaluate.records import Recording, Skipped, read_folder
 from gateway.evaluate.wilson import wilson
 
 FRAME_SECONDS: Final = 0.2
@@ -84,14 +84,16 @@ class Gross(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True):
     gross: Gross
     records: tuple[Record, ...]
+    skipped: list[Skipped] = []
     task: str = "st"
     note: str = NOTE
 
 
 def evaluate(directory: Path) -> Report:
     """Runs the product's window, measurement and criteria over every recording of a folder."""
-    records = tuple(judged(recording) for recording in read_folder(directory))
-    return Report(gross(records), records)
+    folder = read_folder(directory)
+    records = tuple(judged(recording) for recording in folder)
+    return Report(gross(records), records, folder.skipped)
 
 
 def judged(recording: Recording) -> Record:

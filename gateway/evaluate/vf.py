@@ -1,9 +1,10 @@
 """``lastmile evaluate vf``: lethal rhythms, fibrillation, tachycardia and asystole, and false alarms of them.
 
-An episode by reference is ventricular flutter or fibrillation (``[`` to ``]``, rhythm ``(VFL``), or five or more
-ventricular beats running faster than 100/min. It is found when a lethal alarm is on within 10 s of its onset. An alarm
-is false when within 10 s of it there is neither an episode, nor a rhythm marked ``(VT``, nor, for asystole, a reference
-interval of 4 s. Without annotations it is only told what was raised and when; of recordings of the PhysioNet/CinC
+An episode by reference is ventricular flutter or fibrillation (``[`` to ``]``, rhythm ``(VFL`` or ``(VF``), or five or
+more ventricular beats running faster than 100/min; where the reference marks rhythms only, a ``(VT`` that is as long as
+those five. It is found when a lethal alarm is on within 10 s of its onset. An alarm is false when within 10 s of it
+there is neither an episode, nor a rhythm marked ``(VT``, nor, for asystole, a reference interval of 4 s or a rhythm
+marked ``(ASYS``. Without annotations it is only told what was raised and when; of recordings of the PhysioNet/CinC
 Challenge 2015, which end at a bedside monitor's alarm, whether ours agrees with that alarm.
 """
 
@@ -15,16 +16,17 @@ from typing import Final
 import msgspec
 
 from gateway.derive.ecg.rhythm import LETHAL, RhythmEdge
-from gateway.evaluate.ec57 import BEATS, flutter
-from gateway.evaluate.records import Recording, read_folder
+from gateway.evaluate.ec57 import FLUTTER_ON, flutter
+from gateway.evaluate.records import BEATS, Recording, Skipped, read_folder
 from gateway.evaluate.watch import Stretch, length, rhythm_lead, rhythms, watch
 
 WITHIN_SECONDS: Final = 10.0
 RUN_BEATS: Final = 5
 RUN_RATE: Final = 100.0  # 1/min
 VENTRICULAR: Final = frozenset("VE")  # premature and escape
-FLUTTER: Final = "(VFL"
+FLUTTER: Final = frozenset({"(VFL", "(VF", "(VFIB"})  # flutter and fibrillation, as MITDB and VFDB spell them
 TACHYCARDIA: Final = "(VT"
+STANDSTILL: Final = "(ASYS"
 ASYSTOLE: Final = "asystole"
 ASYSTOLE_SECONDS: Final = 4.0
 MONITOR_ALARM_AT: Final = 300.0  # s; PhysioNet/CinC Challenge 2015
@@ -102,19 +104,27 @@ class Report(msgspec.Struct, frozen=True):
     task: str
     gross: Gross
     records: list[RecordFigures]
+    skipped: list[Skipped] = []
     within_seconds: float = WITHIN_SECONDS
 
 
 def evaluate(directory: Path) -> Report:
     """Plays every record."""
-    records = [score(recording, watch(recording)) for recording in read_folder(directory)]
-    return Report("vf", add_up(records), records)
+    folder = read_folder(directory)
+    records = [score(recording, watch(recording)) for recording in folder]
+    return Report("vf", add_up(records), records, folder.skipped)
+
+
+def has_reference(recording: Recording) -> bool:
+    """Whether a reader has said what the heart did."""
+    given = recording.annotations
+    return given is not None and (given.has_beats or FLUTTER_ON in given.symbols or bool(rhythms(recording)))
 
 
 def score(recording: Recording, edges: list[RhythmEdge]) -> RecordFigures:
     """Compares what was told with the reference, if there is one."""
     fs, size = recording.fs, length(recording)
-    reference = episodes(recording) if recording.annotations is not None else None
+    reference = episodes(recording) if has_reference(recording) else None
     alarms = [judge(alarm, recording, reference) for alarm in lethal(edges, fs)]
     first = [alarm.at for alarm in alarms if alarm.code != ASYSTOLE]
     return RecordFigures(
@@ -145,7 +155,7 @@ def episodes(recording: Recording) -> list[Stretch]:
     """The lethal rhythms of the reference, in order; those that overlap are one."""
     if recording.annotations is None:
         return []
-    marked = [stretch for stretch, note in rhythms(recording) if note == FLUTTER]
+    marked = [stretch for stretch, note in rhythms(recording) if note in FLUTTER]
     merged: list[Stretch] = []
     for start, end in sorted([*marked, *flutter(recording.annotations, length(recording)), *runs(recording)]):
         if merged and start <= merged[-1][1]:
@@ -156,12 +166,15 @@ def episodes(recording: Recording) -> list[Stretch]:
 
 
 def runs(recording: Recording) -> list[Stretch]:
-    """Five or more ventricular beats running, faster than 100/min."""
-    if recording.annotations is None:
-        return []
+    """Five or more ventricular beats running, faster than 100/min; or marked as such where no beats are."""
+    marked = recording.marked_beats
+    if marked is None:
+        shortest = 60.0 * (RUN_BEATS - 1) / RUN_RATE * recording.fs
+        named = (stretch for stretch, note in rhythms(recording) if note == TACHYCARDIA)
+        return [(start, end) for start, end in named if end - start >= shortest]
     found: list[Stretch] = []
     run: list[int] = []
-    beats = zip(recording.annotations.samples.tolist(), recording.annotations.symbols, strict=True)
+    beats = zip(marked.samples.tolist(), marked.symbols, strict=True)
     for sample, symbol in [*(beat for beat in beats if beat[1] in BEATS), (0, "N")]:
         if symbol in VENTRICULAR:
             run.append(sample)
@@ -186,12 +199,15 @@ def judge(alarm: Alarm, recording: Recording, reference: list[Stretch] | None) -
 
 
 def silences(recording: Recording) -> list[Stretch]:
-    """Reference intervals of asystole's length."""
-    if recording.annotations is None:
-        return []
-    pairs = zip(recording.annotations.samples.tolist(), recording.annotations.symbols, strict=True)
+    """Reference intervals of asystole's length, and what the reference calls asystole."""
+    named = [stretch for stretch, note in rhythms(recording) if note == STANDSTILL]
+    marked = recording.marked_beats
+    if marked is None:
+        return named
+    pairs = zip(marked.samples.tolist(), marked.symbols, strict=True)
     beats = [sample for sample, symbol in pairs if symbol in BEATS]
-    return [(before, after) for before, after in pairwise(beats) if after - before >= ASYSTOLE_SECONDS * recording.fs]
+    long = ASYSTOLE_SECONDS * recording.fs
+    return [*named, *((before, after) for before, after in pairwise(beats) if after - before >= long)]
 
 
 def found(episode: Stretch, alarms: Iterable[Alarm], fs: float) -> Episode:

@@ -11,6 +11,7 @@ from gateway.derive.ecg.rhythm import RhythmEdge, RhythmWatch
 from gateway.evaluate.records import Recording
 
 FRAME_SECONDS: Final = 0.2
+CHANGES: Final = frozenset("sT")  # of ST segment and T wave: their notes begin with a bracket as well (European ST-T)
 
 Stretch = tuple[int, int]  # from one sample to another
 
@@ -56,7 +57,8 @@ def rhythms(recording: Recording) -> list[tuple[Stretch, str]]:
     """The reference rhythms, ``(AFIB`` and so on, each from its annotation to the next."""
     if recording.annotations is None:
         return []
-    notes = zip(recording.annotations.samples.tolist(), recording.annotations.notes, strict=True)
-    marks = [(sample, note) for sample, note in notes if note.startswith("(")]
+    given = recording.annotations
+    notes = zip(given.samples.tolist(), given.symbols, given.notes, strict=True)
+    marks = [(sample, note) for sample, symbol, note in notes if note.startswith("(") and symbol not in CHANGES]
     ends = [*(sample for sample, _ in marks[1:]), length(recording)]
     return [((start, end), note) for (start, note), end in zip(marks, ends, strict=False)]

@@ -29,6 +29,7 @@ from gateway.derive.ecg.st_criteria import StFinding, criteria
 from gateway.derive.ecg.twelve_lead_window import TwelveLeads, TwelveLeadWindow
 
 LEAD_PATIENCE: Final = 1.0  # s: an electrode that is off for so long is given up for another lead
+LEAD_TRUST: Final = 10.0  # s: and followed again when it has held so long; a loose one would begin all anew each time
 ST_AGAIN: Final = 10 * MINUTE  # the same leads are asked to be read again after so long
 
 Samples = npt.NDArray[np.float64]
@@ -58,6 +59,7 @@ class EcgAnalyser:
         self._fs = 0.0
         self._next_n0 = -1
         self._off_since: int | None = None  # sample since when the lead is off
+        self._back_since: int | None = None  # sample since when the electrode of the first lead is on again
         self._present = set(present)
         self._phase = phase
         self._second = 0  # number of the newest second judged
@@ -66,28 +68,48 @@ class EcgAnalyser:
 
     def feed(self, frame: WaveFrame, event_at: Instant, who: Callable[[], Who]) -> list[Found]:
         """What this frame lets us tell. ``event_at``: time of its first sample, us."""
-        found = self.fill(frame, event_at)
+        rate, edges = self._look(frame, event_at)
+        found = [] if rate is None or "heart-rate" in self._off else [Found(_end_at(frame, event_at), rate=rate)]
+        for edge in edges:
+            (self._present.add if edge.on else self._present.discard)(edge.code)
+            if "rhythm" not in self._off:
+                found.append(self._tell(edge, frame, event_at))
         if "st-criteria" not in self._off and (window := self._window.feed(frame, event_at)) is not None:
             found += self._judge_st(window, *who())
         return found
 
-    def fill(self, frame: WaveFrame, event_at: Instant) -> list[Found]:
-        """The same without ST, whose windows begin anew after a restart.
+    def fill(self, frame: WaveFrame, event_at: Instant) -> None:
+        """Takes in a frame from before a restart, without telling anything: what was told then is ``present``.
+
+        What begins or ends in it and was not told (the process was killed twice) is told with the next frame. ST has
+        windows of its own, which begin anew.
+        """
+        _, edges = self._look(frame, event_at)
+        if edges:
+            self._rhythm.take_back(edges)
+
+    # ---- one lead
+
+    def _look(self, frame: WaveFrame, event_at: Instant) -> tuple[float | None, list[RhythmEdge]]:
+        """Once a second the heart rate, if it can be told, and the rhythms that have begun or ended.
 
         Backfill that does not follow on what is there has no part in it: a weak link's second half of each frame (every
         lead but the rhythm's) comes late and must not begin anew.
         """
         lead = self._choose(frame)
         if not lead or frame.fs < SLOWEST_FS:
-            return []
+            return None, []
         if lead != self._lead or frame.fs != self._fs or frame.n0 != self._next_n0:
             if frame.backfill and self._lead:
-                return []
+                return None, []
             self._follow(lead, frame)
         self._next_n0 = frame.n0 + frame.n
-        return self._look(frame, event_at)
-
-    # ---- one lead
+        self._take_in(frame)
+        second = (_end_at(frame, event_at) + self._phase) // SECOND
+        if second == self._second:  # an earlier one is news as well: the device's clock was set back
+            return None, []
+        self._second = second
+        return self._rate.tell(self._next_n0), self._block.judge(self._rhythm)
 
     def _choose(self, frame: WaveFrame) -> str:
         """The lead to follow: the one that was, unless it has been off for a while and another one is on."""
@@ -97,12 +119,21 @@ class EcgAnalyser:
         present = self._lead if self._lead in known else known[0]
         if not _is_off(frame, present):
             self._off_since = None
-            better = known[0]
-            return better if known.index(present) > 0 and not _is_off(frame, better) else present
-        self._off_since = frame.n0 if self._off_since is None else self._off_since
+            return known[0] if self._is_back(frame, known[0], present) else present
+        if self._off_since is None or frame.n0 < self._off_since:  # the device counts anew after a restart
+            self._off_since = frame.n0
         if frame.n0 - self._off_since < LEAD_PATIENCE * frame.fs:
             return present
         return next((lead for lead in known if not _is_off(frame, lead)), present)
+
+    def _is_back(self, frame: WaveFrame, first: str, present: str) -> bool:
+        """Whether the lead that is looked at first has been given up, and its electrode holds again."""
+        if first == present or _is_off(frame, first):
+            self._back_since = None
+            return False
+        if self._back_since is None or frame.n0 < self._back_since:
+            self._back_since = frame.n0
+        return frame.n0 - self._back_since >= LEAD_TRUST * frame.fs
 
     def _follow(self, lead: str, frame: WaveFrame) -> None:
         """Another lead, another rate, or the stream has jumped: over a gap the detectors know what to forget."""
@@ -115,24 +146,12 @@ class EcgAnalyser:
         elif frame.n0 != self._next_n0:
             self._rate, self._block = RateMeter(frame.fs), _Block()  # less than a second before the gap is not judged
 
-    def _look(self, frame: WaveFrame, event_at: Instant) -> list[Found]:
+    def _take_in(self, frame: WaveFrame) -> None:
         samples = _samples(frame, self._lead)
         beats = self._beats.feed(samples, frame.n0)
         quality = self._quality.feed(samples, frame.n0)
-        end_at = event_at + frame.end_at - frame.observed_at
         self._block.add(samples, frame.n0, beats, quality)
         self._rate.feed(beats, quality)
-        second = (end_at + self._phase) // SECOND
-        if second <= self._second:
-            return []
-        self._second = second
-        rate = self._rate.tell(frame.n0 + frame.n)
-        found = [] if rate is None or "heart-rate" in self._off else [Found(end_at, rate=rate)]
-        for edge in self._block.judge(self._rhythm):
-            (self._present.add if edge.on else self._present.discard)(edge.code)
-            if "rhythm" not in self._off:
-                found.append(self._tell(edge, frame, event_at))
-        return found
 
     def _tell(self, edge: RhythmEdge, frame: WaveFrame, event_at: Instant) -> Found:
         def at(sample: int) -> Instant:
@@ -186,6 +205,11 @@ class _Block:
         samples, beats, quality = np.concatenate(self._samples), self._beats, self._quality
         self._samples, self._beats, self._quality = [], [], None
         return watch.feed(beats, samples, self._n0, quality)
+
+
+def _end_at(frame: WaveFrame, event_at: Instant) -> Instant:
+    """When the frame ends, on the clock of ``event_at``."""
+    return event_at + frame.end_at - frame.observed_at
 
 
 def _is_off(frame: WaveFrame, lead: str) -> bool:

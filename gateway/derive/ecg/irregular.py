@@ -64,6 +64,11 @@ class IrregularRhythm:
             self._sign = self._judge()
         return self._sign
 
+    def forget(self) -> None:
+        """What looked like beats was none."""
+        self._kept.clear()
+        self._sign = Sign(None)
+
     def _before(self, beat: Beat, view: View) -> Signal | None:
         if beat.rr is None or beat.rr < SLOW_ENOUGH:
             return None

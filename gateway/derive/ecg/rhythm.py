@@ -7,7 +7,7 @@ criteria that count beats are silent: there are none.
 """
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -73,6 +73,11 @@ class RhythmWatch:
         edges = (self._episodes[code].update(now, sign) for code, sign in self._signs(beats, now).items())
         return [edge for edge in edges if edge is not None]
 
+    def take_back(self, edges: Iterable[RhythmEdge]) -> None:
+        """They could not be told: what they say is told with the next block, if it is still so."""
+        for edge in edges:
+            self._episodes[edge.code].on = not edge.on
+
     def _signs(self, beats: Sequence[Beat], now: int) -> dict[str, Sign]:
         """What each criterion says now."""
         view = self._view
@@ -90,6 +95,7 @@ class RhythmWatch:
         fibrillation = self._fibrillates(beats, now)
         if fibrillation.present:
             self._premature.forget()
+            self._irregular.forget()
         if self._poor or fibrillation.present:
             signs = dict.fromkeys(signs, UNKNOWN)
         return {"ventricular-fibrillation": UNKNOWN if self._blind else fibrillation, **signs}

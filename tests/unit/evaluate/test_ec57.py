@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.evaluate.ec57 import BEATS, Score, beats_of, compare, flutter, outside
-from gateway.evaluate.records import Annotations
+from gateway.evaluate.ec57 import Score, beats_of, compare, flutter, outside
+from gateway.evaluate.records import BEATS, Annotations
 
 WINDOW = 54  # 150 ms at 360 Hz
 

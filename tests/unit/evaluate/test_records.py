@@ -62,8 +62,13 @@ def test_a_matlab_export(tmp_path: Path) -> None:
 def test_a_broken_record_is_named(tmp_path: Path) -> None:
     write(tmp_path, "a", {"II": ("mV", np.linspace(-1, 1, 500))})
     (tmp_path / "a.dat").unlink()
-    with pytest.raises(BrokenRecord, match=r"a\.hea"):
+    with pytest.raises(BrokenRecord, match=r"no ECG record: a \(.*a\.dat"):
         list(read_folder(tmp_path))
+    write(tmp_path, "b", {"II": ("mV", np.linspace(-1, 1, 500))})
+    folder = read_folder(tmp_path)
+    assert [record.name for record in folder] == ["b"]
+    assert [skipped.name for skipped in folder.skipped] == ["a"]
+    assert list(read_folder(tmp_path)), "and again"
 
 
 @pytest.mark.data
