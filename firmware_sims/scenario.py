@@ -15,7 +15,7 @@ from firmware_sims.condition import NUMBERS, Condition, Rhythm
 from firmware_sims.motion import Motion
 
 FOLDER: Final = Path(__file__).parent / "scenarios"
-NOT_FOR_SIMULATORS: Final = frozenset({"duration", "start", "truth"})  # of `lastmile scenario run`
+NOT_FOR_SIMULATORS: Final = frozenset({"duration", "start", "alerts", "truth"})  # of `lastmile scenario run`
 ELECTRODES: Final = frozenset({"RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6"})
 SECOND: Final = 1_000_000
 

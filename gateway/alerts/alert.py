@@ -45,6 +45,7 @@ class Mark(StrEnum):
     UNSILENCE = "unsilence"
     INHIBIT = "inhibit"
     RELEASE = "release"
+    JOIN = "join"  # another device measures the same
 
 
 TRANSITIONS: Final[dict[tuple[State, Move], State]] = {
@@ -86,7 +87,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     subject: str
     unit: str
-    device: str | None
+    device: str | None  # that measured it; None: several do, or it is about none
     rule: str
     kind: Kind
     priority: Priority

@@ -145,9 +145,16 @@ class AlertBook:
     def _again(self, alert: Alert, finding: Finding, now: Instant) -> Transition | None:
         """Raised already: a condition that lasts is the same episode, one that happens is worth a line each time."""
         if alert.state is not State.LATCHED:
-            return None
+            return self._join(alert, finding, now)
         move = Move.HAPPEN if is_instant(finding.row) else Move.RAISE
         return self._move(alert, move, now, None, _told(finding))
+
+    def _join(self, alert: Alert, finding: Finding, now: Instant) -> Transition | None:
+        """Another device measures it too: the alert is no single one's, and no lead-off of a single one mutes it."""
+        measured = finding.row.condition is not None and finding.device is not None
+        if not measured or alert.device in (None, finding.device):
+            return None
+        return self.mark(alert, Mark.JOIN, now, _told(finding), device=None)
 
     def _end(self, alert: Alert, finding: Finding, now: Instant) -> Transition | None:
         if alert.state is State.LATCHED:

@@ -16,6 +16,7 @@ from gateway.contract.envelope import Instant
 from gateway.contract.quantity import HOUR, MINUTE, SECOND
 from gateway.contract.topic import UnitKind
 from gateway.rules.catalogue import Priority
+from gateway.rules.row import DAY
 
 
 class Setting(StrEnum):
@@ -124,8 +125,17 @@ _MEDIUM: Final[dict[Setting, tuple[Step, ...]]] = {
 }  # fmt: skip
 
 
+# A rung of missed uploads is told to whom it names and to nobody else: the next rung is the next tier, days later.
+_UPLOADS: Final = {
+    "uploads-remind-person": Step(0, Duty.PATIENT, Means.APP),
+    "uploads-nurse-calls": Step(0, Duty.CENTRE_NURSE, Means.TASK),
+    "uploads-second-contact": Step(0, Duty.SECOND_CONTACT, Means.CALL),
+    "uploads-visit": Step(0, Duty.CENTRE_NURSE, Means.TASK),
+}
+
+
 def _all() -> dict[str, Ladder]:
-    found = {}
+    found = {code: Ladder(code, (step,), DAY // SECOND) for code, step in _UPLOADS.items()}
     for priority, table in ((Priority.HIGH, _HIGH), (Priority.MEDIUM, _MEDIUM)):
         for setting, steps in table.items():
             name = f"{setting}-{priority}"
@@ -136,6 +146,11 @@ def _all() -> dict[str, Ladder]:
 
 
 LADDERS: Final[dict[str, Ladder]] = _all()
+
+
+def ladder_of(rule: str) -> Ladder | None:
+    """The ladder a rule has of its own, wherever it is raised."""
+    return LADDERS[rule] if rule in _UPLOADS else None
 
 
 def ladder_for(setting: Setting, priority: Priority, *, closed: bool) -> Ladder | None:

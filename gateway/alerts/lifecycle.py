@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.alerts.alert import UNSEEN, Alert, Mark
 from gateway.alerts.book import AlertBook, Transition
-from gateway.alerts.ladder import LADDERS, SERVICE_HOURS, Ladder, ServiceHours, Setting, Step, ladder_for
+from gateway.alerts.ladder import LADDERS, SERVICE_HOURS, Ladder, ServiceHours, Setting, Step, ladder_for, ladder_of
 from gateway.alerts.notice import Means, Notice, Reason, notice_id
 from gateway.alerts.place import HOUSE, Place
 from gateway.alerts.policy import inhibitor_of, is_for_ops
@@ -130,6 +130,9 @@ class Lifecycle:
         return made
 
     def _ladder(self, alert: Alert, place: Place | None, now: Instant) -> Ladder | None:
+        own = ladder_of(alert.rule)
+        if own is not None:
+            return own
         setting = Setting.HOUSE if place is None or is_for_ops(alert.rule) else place.setting
         hours = self.hours.get(setting)
         return ladder_for(setting, alert.priority, closed=hours is not None and not hours.open_at(now))

@@ -1,40 +1,37 @@
 """Half-elapsed durations, shown as pending alerts: something is beyond its limit, and not yet for long enough."""
 
-from collections.abc import Mapping
 from typing import Final
 from uuid import UUID, uuid5
 
 from gateway.alerts.alert import Alert, State
 from gateway.contract.envelope import Instant
-from gateway.rules.catalogue import CATALOGUE
+from gateway.rules.channel import Slot
 from gateway.rules.hold import MAX_PAUSE, PAUSES, Hold
-from gateway.rules.row import Row
+from gateway.rules.threshold import Thresholds
 
 _NAMESPACE: Final = UUID("0a3c1d52-6f0f-4b57-8a44-91d2b0a7c3e5")
 
 
-def pending(holds: Mapping[tuple[str, str], Hold], now: Instant) -> list[Alert]:
-    """Newest first. A clock whose data have stopped is none: it begins anew with the next value."""
+def pending(thresholds: Thresholds, now: Instant) -> list[Alert]:
+    """Newest first, with the limits that count for the patient now.
+
+    A clock whose data have stopped is none: it begins anew with the next value.
+    """
     found = [
-        _shown(subject, row, hold, hold.since)
-        for (subject, code), hold in holds.items()
-        if not hold.firing and hold.since is not None and (row := CATALOGUE.get(code)) is not None
-        if now - hold.last_at <= _patience(row)
+        _shown(slot, device, hold, hold.since)
+        for slot, device, hold in thresholds.half_elapsed()
+        if hold.since is not None and now - hold.last_at <= max(MAX_PAUSE, slot.condition.for_ // PAUSES)
     ]
     return sorted(found, key=lambda alert: (-alert.raised_at, alert.id))
 
 
-def _patience(row: Row) -> int:
-    return max(MAX_PAUSE, row.condition.for_ // PAUSES if row.condition else 0)
-
-
-def _shown(subject: str, row: Row, hold: Hold, since: Instant) -> Alert:
-    unit = subject.split("/")[1]
+def _shown(slot: Slot, device: str, hold: Hold, since: Instant) -> Alert:
+    row, unit = slot.row, slot.subject.split("/")[1]
     return Alert(
-        id=str(uuid5(_NAMESPACE, f"{subject} {row.code} {since}")),
-        subject=subject,
+        id=str(uuid5(_NAMESPACE, f"{slot.subject} {row.code} {since}")),
+        subject=slot.subject,
         unit=unit,
-        device=None,
+        device=device,
         rule=row.code,
         kind=row.kind,
         priority=row.priority,

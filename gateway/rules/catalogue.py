@@ -3,8 +3,11 @@
 from typing import Final
 
 from gateway.contract.condition import CONDITIONS
+from gateway.rules.bed_rows import BED
 from gateway.rules.cargo_rows import CARGO
 from gateway.rules.condition import Direction, Threshold
+from gateway.rules.fetal_rows import FETAL
+from gateway.rules.plan_rows import PLANNED
 from gateway.rules.row import Kind, Ladder, Priority, Row
 from gateway.rules.sign_rows import SIGNS
 from gateway.rules.vital_rows import VITALS
@@ -48,6 +51,10 @@ PATH: Final = (
         "nobody-on-duty", _TECHNICAL, Priority.HIGH, "a step of a ladder asks a role that nobody has now, ADR 0023",
         zh="无人值班", en="Nobody on duty",
     ),
+    Row(
+        "board-mute", _TECHNICAL, Priority.MEDIUM, "no sound for 2 min while a high alert calls: project default",
+        zh="看板静音，高优先级告警未发声", en="Board is mute while a high alert calls", ladder=Ladder.CLINICAL,
+    ),
 )  # fmt: skip
 _ZH: Final = {
     "battery-low": "电池电量低", "clock-unset": "设备时钟未设置", "probe-fault": "探头故障", "sensor-off": "传感器脱落",
@@ -74,7 +81,7 @@ DEVICES: Final = tuple(
     for row in CONDITIONS.values()
 )
 
-ROWS: Final = (*VITALS, *SIGNS, *CARGO, *PATH, *DEVICES)
+ROWS: Final = (*VITALS, *PLANNED, *FETAL, *SIGNS, *BED, *CARGO, *PATH, *DEVICES)
 CATALOGUE: Final[dict[str, Row]] = {row.code: row for row in ROWS}
 THRESHOLDS: Final[dict[str, tuple[Row, ...]]] = {
     quantity: tuple(row for row in ROWS if quantity in row.quantities)

@@ -5,6 +5,7 @@ its row, so that a restart forgets nothing.
 """
 
 import math
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -15,6 +16,7 @@ from gateway.contract.quantity import QUANTITIES
 
 Point: TypeAlias = tuple[Instant, float, bool]  # event time, value, whether it was beyond its limit
 Memory: TypeAlias = tuple[Point, ...]
+_NEVER: Final[Point] = (0, 0.0, False)
 BUCKETS: Final = 32  # how finely a window of change is remembered
 EVERY_PROBE: Final = "*"  # in the name of a quantity: the same condition for each probe by itself
 
@@ -30,6 +32,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     breached: bool
     cleared: bool
     memory: Memory = ()
+    confirmed: bool = False  # a repeated reading says it again: nothing more to wait for
 
 
 class Threshold(msgspec.Struct, frozen=True, tag="threshold"):
@@ -46,6 +49,7 @@ class Threshold(msgspec.Struct, frozen=True, tag="threshold"):
     within: int = 0  # ... none of them older than this
     each: bool = False  # every reading beyond it is told: a spot measurement, and the next may be somebody else's
     stands: bool = False  # told only when it changes: a value counts until the next one
+    repeat: bool = False  # ``for_`` is how long to wait for a second reading, which confirms the first or takes it back
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -66,7 +70,8 @@ class Threshold(msgspec.Struct, frozen=True, tag="threshold"):
     def judge(self, memory: Memory, _quantity: str, value: float, at: Instant) -> Verdict:
         breached = self.breached(value)
         if self.stands:
-            return Verdict(breached, self.cleared(value), ((at, value, True),) if breached else ())
+            confirmed = self.repeat and breached and bool(memory)
+            return Verdict(breached, self.cleared(value), ((at, value, True),) if breached else (), confirmed)
         if self.readings == 1:
             return Verdict(breached, self.cleared(value))
         run = (*(point for point in memory if at - point[0] <= self.within), (at, value, True)) if breached else ()
@@ -126,7 +131,10 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Combined(msgspec.Struct, frozen=True, tag="combined"):
-    """AND (``every``) or OR of limits on one unit's quantities; each part has its own hysteresis."""
+    """AND (``every``) or OR of limits on one unit's quantities; each part has its own hysteresis.
+
+    Each device has a memory of what it gave itself, ADR 0029.
+    """
 
     parts: tuple[Part, ...]
     every: bool
@@ -138,23 +146,36 @@ class Combined(msgspec.Struct, frozen=True, tag="combined"):
     def quantities(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(part.threshold.quantity for part in self.parts))
 
-    def judge(self, memory: Memory, quantity: str, value: float, at: Instant) -> Verdict:
-        points = list(memory) if len(memory) == len(self.parts) else [(0, 0.0, False)] * len(self.parts)
+    def judge(self, memory: Memory, quantity: str, value: float, at: Instant, others: Iterable[Memory] = ()) -> Verdict:
+        """``memory``: what the device itself gave; ``others``: what every other device of the unit gave."""
+        points = list(memory) if len(memory) == len(self.parts) else [_NEVER] * len(self.parts)
         for n, part in enumerate(self.parts):
             limit = part.threshold
             if limit.quantity == quantity:
                 beyond = limit.breached(value) or (points[n][2] and not limit.cleared(value))
                 points[n] = (at, value, beyond)
-        states = [self._holds(part, point, at) for part, point in zip(self.parts, points, strict=True)]
-        holds = all(states) if self.every else any(states)
-        # Where nothing is beyond its limit and nothing else would be assumed, there is nothing to remember.
-        worth = any(point[2] for point in points) or any(part.unknown for part in self.parts)
-        return Verdict(holds, not holds, tuple(points) if worth else ())
+        return self.look(tuple(points), at, others)
 
-    @staticmethod
-    def _holds(part: Part, point: Point, at: Instant) -> bool:
-        fresh = point[0] > 0 and at - point[0] <= QUANTITIES[part.threshold.quantity].clinical_validity
-        return point[2] if fresh else part.unknown
+    def look(self, points: Memory, at: Instant, others: Iterable[Memory] = ()) -> Verdict:
+        """The verdict on what is remembered. An AND is about what its first part measures: who does not, says nothing.
+
+        What else an AND needs is the device's own if it measures that, and only else the newest of another's. The
+        parts of an OR are alarms each by itself: nobody needs another's.
+        """
+        heard = [other for other in others if len(other) == len(self.parts)] if self.every else []
+        states = []
+        for n, (part, own) in enumerate(zip(self.parts, points, strict=True)):
+            point = max(other[n] for other in heard) if heard and not _counts(part, own, at) else own
+            states.append(point[2] if _counts(part, point, at) else part.unknown)
+        holds = self.measures(points, at) and all(states) if self.every else any(states)
+        # Where nothing is beyond its limit and nothing else would be assumed, there is nothing to remember.
+        beyond = any(point[2] for memory in (points, *heard) for point in memory)
+        worth = beyond or any(part.unknown for part in self.parts)
+        return Verdict(holds, not holds, points if worth else ())
+
+    def measures(self, points: Memory, at: Instant) -> bool:
+        """Whether the device that gave them measures what it is about, still."""
+        return len(points) == len(self.parts) and _counts(self.parts[0], points[0], at)
 
     def quiet(self, quantity: str) -> tuple[float, float]:
         """As of its parts on this quantity; a part that holds while unknown makes every value count."""
@@ -166,6 +187,11 @@ class Combined(msgspec.Struct, frozen=True, tag="combined"):
     def of(self, probe: str) -> "Combined":
         parts = (msgspec.structs.replace(part, threshold=part.threshold.of(probe)) for part in self.parts)
         return msgspec.structs.replace(self, parts=tuple(parts))
+
+
+def _counts(part: Part, point: Point, at: Instant) -> bool:
+    """Whether there is a reading, within its clinical validity."""
+    return point[0] > 0 and at - point[0] <= QUANTITIES[part.threshold.quantity].clinical_validity
 
 
 Condition: TypeAlias = Threshold | Change | Combined

@@ -7,11 +7,13 @@ import msgspec
 
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import HOUR, QUANTITIES, SECOND
+from gateway.rules import tags
 from gateway.rules.catalogue import CATALOGUE
-from gateway.rules.hold import Edge, Hold
+from gateway.rules.hold import Edge, Hold, Holds
 from gateway.rules.patient import Patient
 from gateway.rules.row import Priority, Row
-from gateway.rules.switches import Report, Switches, event_validity, read_report
+from gateway.rules.switches import SILENT_ROW, Switches, event_validity, read_report
+from gateway.rules.tags import Tags
 from gateway.rules.threshold import Finding, Reading, Thresholds
 
 DEVICE_PRECEDENCE: Final = 5 * SECOND  # a derived value counts only when the device's own is older than this
@@ -29,6 +31,7 @@ class Rules:
         self.thresholds = thresholds
         self._channels = thresholds.channels
         self.switches = switches or Switches()
+        self._tags = Tags(thresholds.clocks, self._is_deaf)
         self._review = True  # limits may have changed: alerts of rows that do not count any more have to end
 
     @property
@@ -36,14 +39,22 @@ class Rules:
         """Of everything that decides when an alert is raised."""
         return self.thresholds.ruleset.version
 
-    def restore(self, subject: str, code: str, at: Instant) -> None:
-        """An alert that was open when the gateway stopped, should nothing else be known of its switch."""
-        if self.switches.owns(subject, code) and not self.switches.knows(subject, code):
-            self.switches.restore(subject, code, Hold(firing=True, last_at=at))
+    def restore(self, subject: str, code: str, at: Instant, device: str | None = None) -> None:
+        """An alert that was open when the gateway stopped, should nothing else be known of its switch or its clocks.
 
-    def take_dirty(self) -> list[tuple[str, str, Hold]]:
+        ``device``: at which its condition lasts; None when it lasts at none.
+        """
+        if self.switches.owns(subject, code):
+            if not self.switches.knows(subject, code):
+                self.switches.restore(subject, code, Hold(firing=True, last_at=at))
+        elif device is not None and (row := self.thresholds.ruleset.rows.get(code)) and row.condition is not None:
+            clocks = self.thresholds.clocks.at((subject, code))
+            if not any(state.firing for state in clocks.values()):
+                self.thresholds.restore(subject, code, {**clocks, device: Hold(firing=True, last_at=at)})
+
+    def take_dirty(self) -> list[tuple[str, str, Hold | Holds]]:
         """What the next commit must write so that a restart goes on from here."""
-        return self.thresholds.take_dirty() + self.switches.take_dirty()
+        return [*self.thresholds.take_dirty(), *self.switches.take_dirty()]
 
     def set_patients(self, patients: dict[str, Patient]) -> list[str]:
         """Whom each unit's values speak of from now on; returns the units for which limits may have changed."""
@@ -123,7 +134,10 @@ class Rules:
 
         Raises:
             BadCondition: a condition that does not say what or whether.
+        BadTag: a tag without an id.
         """
+        if name in tags.EVENTS:
+            return self._tag(unit, device, name, details, at, simulated=simulated, mutes=mutes, age=age)
         report = read_report(name, details)
         if report is None or not self._row(report.code).enabled:
             return []
@@ -137,14 +151,31 @@ class Rules:
             return [self._stamped(self._missed(blind, age))]
         finding = self.switches.move(unit, device, report, at, simulated)
         if finding is None or (
-            finding.edge is Edge.RAISE and (mutes(finding.device or device) or self._off(report, at))
+            finding.edge is Edge.RAISE and (mutes(finding.device or device) or self._off(report.code, at))
         ):
             return []
         return [self._stamped(finding)]
 
-    def _off(self, report: Report, at: Instant) -> bool:
+    def _tag(
+        self, unit: str, device: str, name: str, details: dict[str, Any], at: Instant, *, simulated: bool,
+        mutes: Callable[[str], bool], age: int,
+    ) -> list[Finding]:  # fmt: skip
+        """A scanner hears a tag, or hears it no more; only a site that has named its exits is told of one that left."""
+        passage = self._tags.move(unit, device, name, details, at, self.thresholds.exits(unit))
+        row = self._row(tags.TAG_LEFT)
+        waits = age > tags.VALIDITY or mutes(device) or self._off(row.code, at) or not row.enabled
+        if passage is None or (passage.edge is Edge.RAISE and waits):
+            return []
+        told = {"id": details["id"]}
+        return [self._stamped(Finding(row, passage.edge, passage.subject, unit, passage.scanner, at, details=told,
+                                      simulated=simulated))]  # fmt: skip
+
+    def _is_deaf(self, unit: str, scanner: str) -> bool:
+        return any(self.switches.is_on(unit, scanner, code) for code in ("scanner-silent", SILENT_ROW))
+
+    def _off(self, code: str, at: Instant) -> bool:
         """Whether the site does not want to be told of it at this hour."""
-        hours = self._row(report.code).hours
+        hours = self._row(code).hours
         return hours is not None and not hours.open(at, self.thresholds.ruleset.utc_offset)
 
     def standing(self, unit: str, device: str | None, at: Instant, simulated: bool) -> list[Finding]:

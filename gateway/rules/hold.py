@@ -21,7 +21,7 @@ class Edge(Enum):
 
 
 class Hold(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """State of one (subject, rule): ``since`` when breaching (or, while firing, clearing) began."""
+    """State of one (subject, rule) at one device: ``since`` when breaching (or, while firing, clearing) began."""
 
     firing: bool = False
     since: Instant | None = None
@@ -32,6 +32,12 @@ class Hold(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     def idle(self) -> bool:
         """Whether nothing has begun."""
         return self.since is None and not self.firing and not self.memory
+
+
+class Holds(msgspec.Struct, frozen=True):
+    """One (subject, rule) as it is stored: the hold of each device that measures."""
+
+    devices: dict[str, Hold] = {}
 
 
 def hold(

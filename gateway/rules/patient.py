@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import QUANTITIES
+from gateway.derive.plans import Plans
 from gateway.derive.population import Placed, Population
 from gateway.derive.scores.score import Person
 from gateway.rules.condition import Direction, Threshold
@@ -18,7 +19,10 @@ OXYGEN_TARGET: Final = "88-92"  # recorded by a clinician for hypercapnic respir
 
 
 class PersonLimit(msgspec.Struct, frozen=True):
-    """An alert's limit for one patient. Its reason stays in the database: somebody typed it."""
+    """An alert's limit for one patient; ``id`` is of the entry in ``person_limit``, or of the care plan that gives it.
+
+    Its reason stays in the database: somebody typed it.
+    """
 
     id: str
     rule: str
@@ -33,8 +37,9 @@ class Patient(msgspec.Struct, frozen=True):
     id: str = ""
     placed: Placed = Placed(Population.ADULT, assumed=True)
     oxygen_target: str | None = None
-    limits: dict[str, PersonLimit] = {}
+    limits: dict[str, PersonLimit] = {}  # by alert; also what follows from care plans
     person: Person = Person()
+    plans: Plans = {}
 
 
 NOBODY: Final = Patient()
@@ -55,11 +60,18 @@ def limit_for(row: Row, patient: Patient) -> float | None:
     return row.limits.get(patient.placed.population, row.threshold.limit)
 
 
+def silent_on(row: Row, patient: Patient) -> str | None:
+    """Why the row does not speak of the patient; None when it does."""
+    if row.needs_target and patient.oxygen_target != OXYGEN_TARGET:
+        return f"no oxygen target of {OXYGEN_TARGET} % is recorded"
+    if row.needs_plan and row.code not in patient.limits:
+        return "no care plan of this person gives it a limit"
+    return row.refuses(patient.placed.population)
+
+
 def row_for(row: Row, patient: Patient) -> Row | None:
     """The row with the limit that counts for the patient; None when it does not speak of them."""
-    if row.refuses(patient.placed.population) is not None:
-        return None
-    if row.needs_target and patient.oxygen_target != OXYGEN_TARGET:
+    if silent_on(row, patient) is not None:
         return None
     limit = limit_for(row, patient)
     if limit is None or row.threshold is None or limit == row.threshold.limit:
@@ -72,7 +84,7 @@ class LimitRefused(StrEnum):
     """Why a limit cannot be set for somebody."""
 
     UNKNOWN_ALERT = "unknown-alert"
-    NO_LIMIT = "no-limit"  # a device or detector decides, or there are several limits
+    NO_LIMIT = "no-limit"  # a device, a detector or a care plan decides, or there are several limits
     OUT_OF_RANGE = "limit-out-of-range"
     OTHER_POPULATION = "other-population"  # the row does not speak of the person at all
     BEYOND_GRAVER = "beyond-graver"  # the graver alert on the same side would be raised first
@@ -93,6 +105,8 @@ def check_limit(rows: Mapping[str, Row], patient: Patient, code: str, limit: flo
         return Refused(LimitRefused.UNKNOWN_ALERT, f"there is no alert {code}")
     if row.threshold is None:
         return Refused(LimitRefused.NO_LIMIT, f"{code} has no single limit")
+    if row.needs_plan:
+        return Refused(LimitRefused.NO_LIMIT, f"the limit of {code} follows from a care plan")
     known = QUANTITIES[row.threshold.quantity]
     if not known.low <= limit <= known.high:
         return Refused(LimitRefused.OUT_OF_RANGE, f"expected {known.low:g} to {known.high:g} {known.unit}")

@@ -14,6 +14,7 @@ class Place(msgspec.Struct, frozen=True):
 
     silence: int  # how long a unit may say nothing, us
     hours: Hours | None = None  # when that counts; None = always
+    exits: tuple[str, ...] = ()  # scanners at a way out: a tag that they are the last to lose has left
     task: str = ""  # what somebody is asked to do then, beside the alert
 
 

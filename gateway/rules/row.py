@@ -71,6 +71,8 @@ class Row(msgspec.Struct, frozen=True):
     hours: Hours | None = None  # None = always
     needs_target: bool = False  # only where a clinician has recorded the oxygen target 88-92 %
     target_limit: float | None = None  # the limit there
+    needs_plan: bool = False  # its limit follows from a person's care plan; without one it does not speak of them
+    derivation: str = ""  # what it stands on beside the value: where that is switched off, so is the row
     lethal: bool = False  # a site can neither switch it off nor lower its priority
     enabled: bool = True
 

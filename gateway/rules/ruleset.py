@@ -4,11 +4,13 @@ The version is a hash of everything that decides when an alert is raised. Each a
 """
 
 import re
+from collections.abc import Collection
 from hashlib import sha256
 from typing import Annotated, Any, Final
 
 import msgspec
 
+from gateway.contract.envelope import DeviceId
 from gateway.contract.quantity import HOUR, MINUTE, QUANTITIES, SECOND
 from gateway.contract.topic import UnitKind
 from gateway.derive.population import Population
@@ -23,6 +25,8 @@ _RANK: Final = {Priority.LOW: 0, Priority.MEDIUM: 1, Priority.HIGH: 2}
 _OFFSET: Final = re.compile(r"([+-])(\d\d):([0-5]\d)")
 _HOURS: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 _ALWAYS: Final = "always"
+_NUMBERS: Final = ("limit", "hysteresis", "for_", "clear_for", "repeat")  # what only a condition on a value has
+_NOT_SINGLE: Final = "only of medium and low alerts that one reading raises at once"
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 
 
@@ -38,6 +42,7 @@ class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     hysteresis: Annotated[float, msgspec.Meta(ge=0)] | None = None
     for_: _Seconds | None = msgspec.field(name="for", default=None)
     clear_for: _Seconds | None = None
+    repeat: _Seconds | None = None  # how long a single reading waits for a second one
     priority: Priority | None = None
     hours: str | None = None
     enabled: bool = True
@@ -48,6 +53,7 @@ class PlaceOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
 
     silence: Annotated[float, msgspec.Meta(gt=0, le=7 * 86_400)] | None = None  # s
     hours: str | None = None
+    exits: tuple[DeviceId, ...] = ()
 
 
 class Ruleset(msgspec.Struct, frozen=True):
@@ -61,12 +67,12 @@ class Ruleset(msgspec.Struct, frozen=True):
     by_quantity: dict[str, tuple[Row, ...]]
 
 
-def default_ruleset() -> Ruleset:
-    """The catalogue as it comes."""
-    return _ruleset(dict(CATALOGUE), dict(PLACES), CHINA, {})
+def default_ruleset(off: Collection[str] = ()) -> Ruleset:
+    """The catalogue as it comes. ``off``: derivations that are switched off; what stands on them is off as well."""
+    return _ruleset(dict(CATALOGUE), dict(PLACES), CHINA, {}, off)
 
 
-def read_ruleset(text: bytes) -> Ruleset:
+def read_ruleset(text: bytes, off: Collection[str] = ()) -> Ruleset:
     """The catalogue with a site's overrides.
 
     Raises:
@@ -90,10 +96,15 @@ def read_ruleset(text: bytes) -> Ruleset:
         else:
             raise RulesError(f"{key}: unknown key; expected utc-offset, alert or place")
     _check_ladders(rows)
-    return _ruleset(rows, places, offset, said)
+    return _ruleset(rows, places, offset, said, off)
 
 
-def _ruleset(rows: dict[str, Row], places: dict[UnitKind, Place], offset: int, said: dict[str, Any]) -> Ruleset:
+def _ruleset(
+    rows: dict[str, Row], places: dict[UnitKind, Place], offset: int, said: dict[str, Any], off: Collection[str]
+) -> Ruleset:
+    rows = {code: msgspec.structs.replace(row, enabled=row.enabled and row.derivation not in off)
+            for code, row in rows.items()}  # fmt: skip
+    said = said | ({"derive": {"off": sorted(off)}} if off else {})
     plain = msgspec.json.decode(msgspec.json.encode(rows), type=dict[str, Row])  # 130 and 130.0 are one limit
     content = msgspec.json.encode((plain, places, offset), order="deterministic")
     by_quantity: dict[str, tuple[Row, ...]] = {}
@@ -150,13 +161,14 @@ def _row(code: str, entry: Any) -> Row:
 
 def _condition(where: str, row: Row, said: Override) -> Condition | None:
     condition = row.condition
+    if row.needs_plan and (said.limit is not None or said.limits):
+        raise RulesError(f"{where}.limit: it follows from each person's care plan")
     if condition is None:
-        given = [name for name in ("limit", "hysteresis", "for_", "clear_for") if getattr(said, name) is not None]
+        given = [name for name in _NUMBERS if getattr(said, name) is not None]
         if given:
             raise RulesError(f"{where}.{given[0].strip('_')}: a device or detector decides here, there is no limit")
         return None
-    durations = {name: getattr(said, name) for name in ("for_", "clear_for")}
-    changes: dict[str, Any] = {name: round(s * SECOND) for name, s in durations.items() if s is not None}
+    changes = _durations(where, row, said)
     if isinstance(condition, Combined):
         if said.limit is not None or said.hysteresis is not None:
             raise RulesError(f"{where}.limit: it has several limits; expected [{where}.limits] by quantity")
@@ -168,6 +180,18 @@ def _condition(where: str, row: Row, said: Override) -> Condition | None:
     if said.limit is not None and isinstance(condition, Threshold):
         _require_plausible(f"{where}.limit", condition.quantity, said.limit)
     return msgspec.structs.replace(condition, **changes)
+
+
+def _durations(where: str, row: Row, said: Override) -> dict[str, Any]:
+    durations = {name: getattr(said, name) for name in ("for_", "clear_for")}
+    changes: dict[str, Any] = {name: round(s * SECOND) for name, s in durations.items() if s is not None}
+    if said.repeat is None:
+        return changes
+    limit = row.threshold
+    single = limit is not None and limit.readings == 1 and not (limit.for_ or limit.each)
+    if not single or said.for_ is not None or (said.priority or row.priority) is Priority.HIGH:
+        raise RulesError(f"{where}.repeat: {_NOT_SINGLE}")
+    return changes | {"for_": round(said.repeat * SECOND), "stands": True, "repeat": True}
 
 
 def _parts(where: str, condition: Combined, said: Override) -> Any:
@@ -210,7 +234,7 @@ def _place(kind: UnitKind, entry: Any) -> Place:
     place, said = PLACES[kind], _convert(where, entry, PlaceOverride)
     silence = place.silence if said.silence is None else round(said.silence * SECOND)
     hours = place.hours if said.hours is None else _hours(f"{where}.hours", said.hours)
-    return msgspec.structs.replace(place, silence=silence, hours=hours)
+    return msgspec.structs.replace(place, silence=silence, hours=hours, exits=said.exits or place.exits)
 
 
 def _hours(where: str, text: str | None) -> Hours | None:

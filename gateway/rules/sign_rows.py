@@ -60,6 +60,10 @@ SIGNS: Final = (
         latching=True, zh="呼叫求助", en="Help button pressed", ladder=Ladder.CLINICAL,
     ),
     Row(
+        "tag-left", Kind.PHYSIOLOGICAL, Priority.MEDIUM, "site policy: which scanners stand at a way out (alerts.toml)",
+        zh="佩戴标签者已离开出口", en="A tag has left by an exit", ladder=Ladder.CLINICAL,
+    ),
+    Row(
         "missed-while-blind", Kind.PHYSIOLOGICAL, Priority.LOW, "DESIGN: too late to page, too grave to be forgotten",
         latching=True, zh="失联期间漏报，待处理", en="Missed while blind: to be looked at", ladder=Ladder.CLINICAL,
     ),

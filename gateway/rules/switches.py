@@ -14,6 +14,7 @@ from gateway.contract.condition import CONDITIONS, EVENT
 from gateway.contract.envelope import RESERVED_DEVICE, Instant
 from gateway.contract.quantity import HOUR, SECOND
 from gateway.contract.topic import ID_PATTERN
+from gateway.rules import tags
 from gateway.rules.catalogue import CATALOGUE
 from gateway.rules.hold import Edge, Hold
 from gateway.rules.row import Kind, Priority
@@ -53,6 +54,7 @@ SIGNS: Final = {
 }
 # How long after it happened an event still pages; one that is not named here is a state, which may still last.
 _VALIDITY: Final = {
+    **dict.fromkeys(tags.EVENTS, tags.VALIDITY),
     **dict.fromkeys(SIGNS, HOUR),  # a fall: domain facts 10.1
     RHYTHM_EVENT: 30 * SECOND,  # as the ECG it was found in: domain facts 10.1
     ST_EVENT: HOUR,  # a tracing is worth reading for longer than a rhythm is worth a page: project default
@@ -215,6 +217,11 @@ class Switches:
             if state.firing and (subject == prefix or subject.startswith(prefix.rstrip("/") + "/")):
                 found.append(_finding(key, unit, subject.split("/")[2], True, at, simulated))
         return found
+
+    def is_on(self, unit: str, device: str, code: str) -> bool:
+        """Whether a device, or the agent for it, has said so last."""
+        state = self._states.get((subject_of(unit, device, ""), code))
+        return state is not None and state.firing
 
     def rhythms(self, unit: str) -> list[str]:
         """The rhythms that were told of the unit and have not ended."""

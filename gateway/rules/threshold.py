@@ -1,29 +1,27 @@
 """Values against the limits of those they speak of.
 
-Every value is judged at its event time. A *channel* is one quantity of one unit: the rows that wait for it, with the
-limits of the patient, and per device the time up to which it has been judged (its watermark): what is older changes
-nothing, so that a late value never clears a newer alert. Nearly every value lies where no row waits for anything; that
-path does no more than note the time.
+Every value is judged at its event time, on the clock of the device that measured it. A *channel* is one quantity of
+one unit: the rows that wait for it, with the limits of the patient, and per device the time up to which it has been
+judged (its watermark): what is older changes nothing, so that a late value never clears a newer alert. Nearly every
+value lies where no row waits for anything; that path does no more than note the time.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 
 from gateway.admit import LATE_AFTER
 from gateway.contract.envelope import Instant
 from gateway.contract.topic import UnitKind
-from gateway.fleet import GATEWAY_DEVICE
-from gateway.rules.condition import EVERY_PROBE, Combined, Condition, Direction, Threshold
-from gateway.rules.hold import Edge, Hold, hold
+from gateway.rules.channel import BLIND_PREFIX, Channel, Slot, slots_of, stands
+from gateway.rules.clocks import Clocks, Key
+from gateway.rules.condition import Combined, Direction, Memory, Threshold, Verdict
+from gateway.rules.hold import Edge, Hold, Holds, hold
 from gateway.rules.patient import NOBODY, Patient, row_for
 from gateway.rules.row import Kind, Priority, Row
 from gateway.rules.ruleset import Ruleset, default_ruleset
-
-_IDLE: Final = Hold()
-BLIND_PREFIX: Final = "blind/"  # before a row's code: its clock on values that came too late to page
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -53,39 +51,18 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     simulated: bool
 
 
-class Slot(msgspec.Struct, frozen=True):
-    """One row that waits for a channel."""
-
-    row: Row
-    condition: Condition
-    subject: str
-    blind_code: str  # of its clock on late values
-
-
-class Channel(msgspec.Struct):
-    """One quantity of one unit."""
-
-    slots: tuple[Slot, ...]
-    low: float  # from here ...
-    high: float  # ... to here no slot minds while none is ``busy``
-    busy: set[tuple[str, str]]  # (subject, rule) of slots for which something has begun
-    marks: dict[str, Instant]  # device: event time up to which it has been judged
-    own_at: Instant  # when a device last gave its own value
-
-
 class Thresholds:
-    """The holds of every (subject, rule). ``dirty``: those to be written with the next commit."""
+    """The channels of every unit, and the clocks of the rows that wait for them."""
 
     def __init__(
         self, ruleset: Ruleset | None = None, kind_of: Callable[[str], UnitKind | None] = lambda _: None
     ) -> None:
         self.ruleset = ruleset or default_ruleset()
-        self.holds: dict[tuple[str, str], Hold] = {}
-        self.dirty: set[tuple[str, str]] = set()
+        self.clocks = Clocks()
         self.patients: dict[str, Patient] = {}
         self._kind_of = kind_of
         self.channels: dict[tuple[str, str], Channel] = {}
-        self._standing: set[tuple[str, str]] = set()  # half-elapsed clocks that go on though no value comes
+        self._standing: set[Key] = set()  # half-elapsed clocks that go on though no value comes
         self._limits: dict[str, dict[str, dict[str, float]]] = {}
 
     # ---- channels ---------------------------------------------------------------------------------------------------
@@ -101,14 +78,14 @@ class Thresholds:
     def _open(self, unit: str, quantity: str, marks: dict[str, Instant] | None = None, own_at: Instant = 0) -> Channel:
         slots: list[Slot] = []
         for row in self.rows(unit, quantity):
-            slots += _slots(row, unit, quantity)
+            slots += slots_of(row, unit, quantity)
         bands = [slot.condition.quiet(quantity) for slot in slots]
         low, high = max((b[0] for b in bands), default=-math.inf), min((b[1] for b in bands), default=math.inf)
         busy = {
             (slot.subject, code)
             for slot in slots
             for code in (slot.row.code, slot.blind_code)
-            if not self.holds.get((slot.subject, code), _IDLE).idle
+            if not self.clocks.is_idle((slot.subject, code))
         }
         return Channel(tuple(slots), low, high, busy, {} if marks is None else marks, own_at)
 
@@ -122,6 +99,11 @@ class Thresholds:
             if fitted is not None:
                 found.append(fitted)
         return found
+
+    def exits(self, unit: str) -> tuple[str, ...]:
+        """The devices of the unit that stand at a way out."""
+        kind = self._kind_of(unit)
+        return () if kind is None else self.ruleset.places[kind].exits
 
     def limits(self, unit: str) -> dict[str, dict[str, float]]:
         """Between what limits each quantity raises nothing: the nearest on either side."""
@@ -157,43 +139,48 @@ class Thresholds:
                 continue
             if row.hours is not None and not row.hours.open(reading.at, self.ruleset.utc_offset):
                 continue
-            code = slot.blind_code if blind else row.code
-            if _stands(slot.condition):
-                findings += self._lapse(slot, code, reading)
-            edge, before = self._step(slot, code, reading.quantity, reading.value, reading.at, blind)
-            if edge is not None:
-                findings.append(self._explain(slot, edge, before, reading))
+            key = (slot.subject, slot.blind_code if blind else row.code)
+            if slot.decides and not blind and self.clocks.has_others(key, reading.device):
+                self.clocks.hand_over(key, reading.device, reading.at, slot.patience)
+                if key in channel.busy and self.clocks.is_idle(key):
+                    self._note_busy(slot, key, idle=True)
+            if stands(slot.condition):
+                findings += self._lapse(slot, key, reading)
+            findings += self._step(slot, key, reading, blind)
         return findings
 
     def lapse(self, now: Instant, simulated: Callable[[str], bool]) -> list[Finding]:
         """What has become true or is over because a value has stood for long enough. Call it about once a second."""
         findings: list[Finding] = []
-        for subject, code in sorted(self._standing):
-            unit = subject.split("/")[1]
-            slot = self._slot(subject, code, unit)
+        for key in sorted(self._standing):
+            unit = key[0].split("/")[1]
+            slot = self._slot(*key, unit)
             if slot is None:
-                self._standing.discard((subject, code))
-            else:
-                told = Reading(unit, GATEWAY_DEVICE, slot.condition.quantities[0], 0.0, now, 0, simulated(unit))
-                findings += self._lapse(slot, code, told)
+                self._standing.discard(key)
+                continue
+            for device in sorted(self.clocks.at(key)):
+                told = Reading(unit, device, slot.condition.quantities[0], 0.0, now, 0, simulated(unit))
+                findings += self._lapse(slot, key, told)
         return findings
 
     def _slot(self, subject: str, code: str, unit: str) -> Slot | None:
-        quantities = self.ruleset.rows[code].quantities
+        row = self.ruleset.rows.get(code)
+        quantities = row.quantities if row else ()
         slots = (slot for quantity in quantities for slot in self.channel(unit, quantity).slots)
         return next((slot for slot in slots if (slot.subject, slot.row.code) == (subject, code)), None)
 
-    def _lapse(self, slot: Slot, code: str, next_: Reading) -> list[Finding]:
-        """The edge that fell due before the next reading, or before now, at the time at which it did."""
-        key = (slot.subject, code)
-        before = self.holds.get(key, _IDLE)
+    def _lapse(self, slot: Slot, key: Key, next_: Reading) -> list[Finding]:
+        """The edge that fell due before a device's next reading, or before now, at the time at which it did."""
+        before = self.clocks.of(key, next_.device)
         if before.since is None:
             return []
         due = before.since + (slot.condition.clear_for if before.firing else slot.condition.for_)
         if next_.at < due:
             return []
         edge = Edge.CLEAR if before.firing else Edge.RAISE
-        self._keep(slot, key, before, Hold(not before.firing, None, due, before.memory))
+        self._keep(slot, key, next_.device, Hold(not before.firing, None, due, before.memory))
+        if edge is Edge.CLEAR and self.clocks.fires(key, beside=next_.device):
+            return []
         value = before.memory[0][1] if before.memory else next_.value
         reading = msgspec.structs.replace(next_, at=due, value=value)
         return [self._explain(slot, edge, before, reading)]
@@ -201,16 +188,26 @@ class Thresholds:
     def orphans(self, now: Instant) -> list[Finding]:
         """Alerts whose row does not speak of the patient or the place any more: they end, and say why."""
         ended = []
-        for key, state in list(self.holds.items()):
+        for key, _ in self.clocks:
             subject, code = key
             row, unit = self.ruleset.rows.get(code), subject.split("/")[1]
-            if not state.firing or row is None or self._waits(row, unit, subject):
+            if row is None or row.condition is None or not self.clocks.fires(key) or self._waits(row, unit, subject):
                 continue
-            self.holds[key] = _IDLE
-            self.dirty.add(key)
+            self.clocks.reset(key)
             details = {"why": "its limit does not count here any more", "rules_version": self.ruleset.version}
             ended.append(Finding(row, Edge.CLEAR, subject, unit, None, now, details=details))
         return ended
+
+    def half_elapsed(self) -> Iterator[tuple[Slot, str, Hold]]:
+        """What is beyond a limit that counts now, and not yet for long enough: the longest of an alert's devices."""
+        for (subject, code), devices in self.clocks:
+            begun = [(state.since, device) for device, state in devices.items() if state.since is not None]
+            if not begun or any(state.firing for state in devices.values()):
+                continue
+            slot = self._slot(subject, code, subject.split("/")[1])
+            if slot is not None:
+                device = min(begun)[1]
+                yield slot, device, devices[device]
 
     def _waits(self, row: Row, unit: str, subject: str) -> bool:
         return any(
@@ -219,38 +216,58 @@ class Thresholds:
             for slot in self.channel(unit, quantity).slots
         )
 
-    def _step(
-        self, slot: Slot, code: str, quantity: str, value: float, at: Instant, blind: bool
-    ) -> tuple[Edge | None, Hold]:
-        """The edge a value makes, and the hold before it."""
-        key, condition = (slot.subject, code), slot.condition
-        before = self.holds.get(key, _IDLE)
+    def _step(self, slot: Slot, key: Key, reading: Reading, blind: bool) -> list[Finding]:
+        """The edges a value makes: at its own device and, in an AND, at those that take it from there."""
+        device, at, condition = reading.device, reading.at, slot.condition
+        before = self.clocks.of(key, device)
         if blind and at < before.last_at:
-            return None, before
-        if _stands(condition):
+            return []
+        if stands(condition):
             before = msgspec.structs.replace(before, last_at=max(at, before.last_at))  # silence is no pause
-        at = max(at, before.last_at)  # two devices that measure the same are not read at the same instant
-        verdict = condition.judge(before.memory, quantity, value, at)
+        if not isinstance(condition, Combined):
+            verdict = condition.judge(before.memory, reading.quantity, reading.value, at)
+            return self._settle(slot, key, before, verdict, reading)
+        others = self._memories(key, device)
+        verdict = condition.judge(before.memory, reading.quantity, reading.value, at, others.values())
+        findings = self._settle(slot, key, before, verdict, reading)
+        if not slot.decides:
+            for other, points in sorted(others.items()):
+                if condition.measures(points, at):
+                    verdict = condition.look(points, at, self._memories(key, other).values())
+                    told = msgspec.structs.replace(reading, device=other)
+                    findings += self._settle(slot, key, self.clocks.of(key, other), verdict, told)
+        return findings
+
+    def _memories(self, key: Key, device: str) -> dict[str, Memory]:
+        """What the other devices gave."""
+        return {other: state.memory for other, state in self.clocks.at(key).items() if other != device}
+
+    def _settle(self, slot: Slot, key: Key, before: Hold, verdict: Verdict, reading: Reading) -> list[Finding]:
+        """Takes a device's clock on. What raises is told of each device; what clears, once none holds any more."""
+        condition, device = slot.condition, reading.device
+        at = max(reading.at, before.last_at)  # parts of an AND that come from two devices are not read at one instant
         after, edge = hold(
             before, breached=verdict.breached, cleared=verdict.cleared, at=at,
-            for_=condition.for_, clear_for=condition.clear_for, memory=verdict.memory,
+            for_=0 if verdict.confirmed else condition.for_, clear_for=condition.clear_for, memory=verdict.memory,
         )  # fmt: skip
-        if condition.each and verdict.breached and edge is None:
-            edge = Edge.RAISE
         if not (after.idle and before.idle):
-            self._keep(slot, key, before, after)
-        return edge, before
+            self._keep(slot, key, device, after)
+        if condition.each and verdict.breached:
+            edge = Edge.RAISE
+        elif edge is Edge.CLEAR and self.clocks.fires(key, beside=device):
+            edge = None
+        return [] if edge is None else [self._explain(slot, edge, before, msgspec.structs.replace(reading, at=at))]
 
-    def _keep(self, slot: Slot, key: tuple[str, str], before: Hold, after: Hold) -> None:
-        self.holds[key] = after
-        if after.since != before.since or after.firing is not before.firing or after.memory != before.memory:
-            self.dirty.add(key)
-        if after.idle is not before.idle:
-            self._note_busy(slot, key, after.idle)
-        if _stands(slot.condition) and key[1] == slot.row.code:
-            (self._standing.discard if after.since is None else self._standing.add)(key)
+    def _keep(self, slot: Slot, key: Key, device: str, after: Hold) -> None:
+        flips = self.clocks.of(key, device).idle is not after.idle
+        self.clocks.keep(key, device, after)
+        if flips:
+            self._note_busy(slot, key, self.clocks.is_idle(key))
+        if stands(slot.condition) and key[1] == slot.row.code:
+            runs = any(state.since is not None for state in self.clocks.at(key).values())
+            (self._standing.add if runs else self._standing.discard)(key)
 
-    def _note_busy(self, slot: Slot, key: tuple[str, str], idle: bool) -> None:
+    def _note_busy(self, slot: Slot, key: Key, idle: bool) -> None:
         """A row with several quantities is busy on all their channels."""
         unit = slot.subject.split("/")[1]
         for quantity in slot.condition.quantities:
@@ -272,7 +289,7 @@ class Thresholds:
             details["parts"] = [{"quantity": one.quantity, "limit": one.limit} for one in limits]
         else:
             limit = condition.limit
-        details["quantity"] = reading.quantity
+        details |= {"quantity": reading.quantity, "device": reading.device}
         if slot.row.kind is Kind.PHYSIOLOGICAL:
             details |= self._whose(slot.row.code, reading.unit)
         if reading.age > LATE_AFTER:
@@ -282,13 +299,12 @@ class Thresholds:
             reading.simulated,
         )  # fmt: skip
 
-    def _main_reading(self, quantity: str, part: int, before: Hold, reading: Reading) -> Reading:
+    @staticmethod
+    def _main_reading(quantity: str, part: int, before: Hold, reading: Reading) -> Reading:
         """What the alert is about, where another part completed it: the cargo's temperature, not the set point."""
         if quantity == reading.quantity or not before.memory:
             return reading
-        marks = self.channel(reading.unit, quantity).marks
-        device = max(marks, key=marks.__getitem__, default=reading.device)
-        return msgspec.structs.replace(reading, device=device, quantity=quantity, value=before.memory[part][1])
+        return msgspec.structs.replace(reading, quantity=quantity, value=before.memory[part][1])
 
     def _whose(self, code: str, unit: str) -> dict[str, Any]:
         patient = self.patients.get(unit, NOBODY)
@@ -302,11 +318,12 @@ class Thresholds:
 
     # ---- state ------------------------------------------------------------------------------------------------------
 
-    def restore(self, subject: str, code: str, state: Hold) -> None:
-        """A clock as it was when the gateway stopped."""
-        self.holds[subject, code] = state
+    def restore(self, subject: str, code: str, devices: Mapping[str, Hold]) -> None:
+        """Clocks as they were when the gateway stopped."""
+        self.clocks.restore((subject, code), devices)
         row = self.ruleset.rows.get(code)
-        if row is not None and row.condition is not None and _stands(row.condition) and state.since is not None:
+        runs = any(state.since is not None for state in devices.values())
+        if runs and row is not None and row.condition is not None and stands(row.condition):
             self._standing.add((subject, code))
 
     def heard(self, unit: str, device: str, quantity: str, at: Instant) -> None:
@@ -314,45 +331,21 @@ class Thresholds:
         channel = self.channel(unit, quantity)
         channel.marks[device] = max(at, channel.marks.get(device, at))
         for key in channel.busy:
-            state = self.holds[key]
-            if not key[1].startswith(BLIND_PREFIX) and at > state.last_at:
-                self.holds[key] = msgspec.structs.replace(state, last_at=at)
+            if not key[1].startswith(BLIND_PREFIX):
+                self.clocks.touch(key, device, at)
 
     def forget(self, subject: str) -> None:
         """Everything half elapsed or raised for a subject begins anew."""
-        gone = {key for key in self.holds if key[0] == subject or key[0].startswith(subject + "/")}
+        gone = {key for key, _ in self.clocks if key[0] == subject or key[0].startswith(subject + "/")}
         for key in gone:
-            self.holds[key] = _IDLE
-            self.dirty.add(key)
+            self.clocks.reset(key)
         self._standing -= gone
         for channel in self.channels.values():
             channel.busy -= gone
 
-    def take_dirty(self) -> list[tuple[str, str, Hold]]:
-        """The holds changed since the last call."""
-        changed = [(subject, rule, self.holds[subject, rule]) for subject, rule in sorted(self.dirty)]
-        self.dirty.clear()
-        return changed
-
-
-def _slots(row: Row, unit: str, quantity: str) -> list[Slot]:
-    """The row once, or once for each of its probes that the quantity has to do with."""
-    if row.condition is None:
-        return []
-    subject, blind = f"unit/{unit}", BLIND_PREFIX + row.code
-    if not row.probes:
-        return [Slot(row, row.condition, subject, blind)]
-    named = next(name for name in row.condition.quantities if EVERY_PROBE in name)
-    each = ((probe, row.condition.of(probe)) for probe in row.probes)
-    return [
-        Slot(row, condition, f"{subject}/{named.replace(EVERY_PROBE, probe)}", blind)
-        for probe, condition in each
-        if quantity in condition.quantities
-    ]
-
-
-def _stands(condition: Condition) -> bool:
-    return isinstance(condition, Threshold) and condition.stands
+    def take_dirty(self) -> list[tuple[str, str, Holds]]:
+        """What the next commit must write."""
+        return self.clocks.take_dirty()
 
 
 def _main(condition: Combined, quantity: str) -> int:

@@ -16,6 +16,7 @@ from gateway.contract.envelope import Instant
 from gateway.contract.quantity import ECG_LEADS_12, QUANTITIES, SECOND
 from gateway.contract.topic import ID_PATTERN
 from gateway.rules.catalogue import CATALOGUE
+from gateway.rules.ruleset import read_ruleset
 from gateway.scenario.place import line_of
 from gateway.scenario.truth import AGENT, AlertSight, ConditionSight, ReadingSight, StSight, Table, Truth, fault
 
@@ -48,6 +49,7 @@ class Plan(msgspec.Struct, frozen=True):
     start: Instant | None  # what time it is when it begins; None = now
     units: list[UnitPlan]
     truths: list[Truth]  # each names its unit
+    alerts: str = ""  # what the site's alerts.toml says
 
 
 class _Head(Table, frozen=True, kw_only=True):
@@ -56,6 +58,7 @@ class _Head(Table, frozen=True, kw_only=True):
     title: str
     duration: Annotated[float, msgspec.Meta(gt=0)]
     start: datetime | None = None
+    alerts: str = ""
     truth: Annotated[list[Truth], msgspec.Meta(min_length=1)]
 
 
@@ -102,7 +105,8 @@ def _plan(name: str, tables: dict[str, Any]) -> Plan:
         if label in labels[:number]:
             raise ValueError(f"a second {label[1]!r} - at `$.truth[{number}].label`")
     start = None if head.start is None else _instant(head.start)
-    return Plan(name, head.title, head.duration, start, units, truths)
+    _placed("$.alerts", lambda: read_ruleset(head.alerts.encode()))
+    return Plan(name, head.title, head.duration, start, units, truths, head.alerts)
 
 
 def _instant(start: datetime) -> Instant:
@@ -119,7 +123,7 @@ def _units(rest: dict[str, Any]) -> Iterator[UnitPlan]:
         return
     if rest:
         raise ValueError(
-            f"beside [[unit]] expected nothing but title, duration, start, truth - at `$.{next(iter(rest))}`"
+            f"beside [[unit]] expected nothing but title, duration, start, alerts, truth - at `$.{next(iter(rest))}`"
         )
     for number, tables in enumerate(several):
         place = f"$.unit[{number}]"

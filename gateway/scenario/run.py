@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.adapters import clock
+from gateway.adapters import clock, rules_file
 from gateway.contract.envelope import Instant
 from gateway.contract.identity import Provenance
 from gateway.contract.quantity import SECOND
@@ -97,6 +97,7 @@ class Run:
 
     async def _start_gateway(self, running: AsyncExitStack) -> None:
         (self._data / "log").mkdir()
+        (self._data / rules_file.NAME).write_text(self.plan.alerts)
         await self._start(running, "serve", ["serve", "--data", str(self._data), "--demo", "--http", "127.0.0.1:0"])
 
     async def _ready(self) -> Store:

@@ -13,7 +13,7 @@ import numpy as np
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import SECOND
 from gateway.scenario.st_level import WINDOW, st_level
-from gateway.scenario.truth import ReadingSight, Seen, StSight, Truth
+from gateway.scenario.truth import EVERYWHERE, ReadingSight, Seen, StSight, Truth
 
 TIMEOUT: Final = 10.0  # s
 PAGE: Final = 200
@@ -53,12 +53,12 @@ class Store:
         found: list[dict[str, Any]] = self.get(f"units/{unit}/events", **{"from": start, "to": end})["items"]
         return found
 
-    def alerts(self, unit: str) -> list[dict[str, Any]]:
-        """Every alert of the unit, ended or not, newest first."""
+    def alerts(self) -> list[dict[str, Any]]:
+        """Every alert, ended or not, newest first."""
         found: list[dict[str, Any]] = []
         cursor: dict[str, str] = {}
         while True:
-            page = self.get("alerts", unit=unit, state="all", limit=PAGE, **cursor)
+            page = self.get("alerts", state="all", limit=PAGE, **cursor)
             found += page["items"]
             if page["next"] is None:
                 return found
@@ -66,7 +66,8 @@ class Store:
 
     def seen(self, truths: list[Truth], start: Instant, end: Instant) -> Iterator[Seen]:
         """Everything of this span that the labels might speak of; times in seconds from ``start``."""
-        for unit in sorted({truth.unit for truth in truths}):
+        units = sorted({truth.unit for truth in truths})
+        for unit in units:
             for event in self.events(unit, start, end):
                 yield Seen(
                     unit=unit,
@@ -76,7 +77,8 @@ class Store:
                     received=(event["received_at"] - start) / SECOND,
                     details=event["details"],
                 )
-            for alert in self.alerts(unit):
+        for alert in self.alerts():
+            if alert["unit"] in {*units, EVERYWHERE}:
                 yield from moves_of(self.get(f"alerts/{alert['id']}"), start)
         for unit, quantity, device in sorted({key for truth in truths if (key := _series(truth)) is not None}):
             for point in self._points(unit, quantity, device, start, end):
@@ -125,7 +127,9 @@ def moves_of(alert: dict[str, Any], start: Instant) -> Iterator[Seen]:
         # the alert has the event time of its newest occurrence only
         at = alert["raised_at"] if line is occurrences[-1] else line["at"]
         muted = {"muted": True} if line["at"] in inhibited else {}
-        yield _move(alert, "raised", at - start, line["at"] - start, muted)
+        device = line.get("details", {}).get("device")  # of an alert that several devices make, the first one
+        by = alert if alert["device"] or not isinstance(device, str) else alert | {"device": device}
+        yield _move(by, "raised", at - start, line["at"] - start, muted)
     for before, line in pairwise(lines):
         if line["state"] == ENDED and before["state"] != ENDED:
             yield _move(alert, "resolved", line["at"] - start, line["at"] - start, {})

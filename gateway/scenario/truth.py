@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.contract.condition import EVENT as CONDITION_EVENT
 
+EVERYWHERE: Final = ""  # the unit of what concerns the gateway as a whole, and so every unit
 AGENT: Final = "agent"  # the device under which an agent reports events of its own
 SIGHTS: Final = ("reading", "st", "event", "condition", "alert")
 
@@ -188,7 +189,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 def judge(truths: Sequence[Truth], seen: Iterable[Seen], duration: float) -> list[Verdict]:
     """The verdict on every label. ``truths`` name their units; ``seen`` in any order."""
     things = sorted(seen, key=lambda thing: thing.at)
-    return [_judge_one(truth, truths, [one for one in things if one.unit == truth.unit], duration) for truth in truths]
+    return [
+        _judge_one(truth, truths, [one for one in things if one.unit in (truth.unit, EVERYWHERE)], duration)
+        for truth in truths
+    ]
 
 
 def _judge_one(truth: Truth, truths: Sequence[Truth], things: list[Seen], duration: float) -> Verdict:

@@ -19,7 +19,7 @@ FOR = 10 * SECOND  # how long the rate must stay high
 def breach_began(stack: Stack) -> int | None:
     """When the breach that has not yet become an alert began, as the database knows it."""
     rows = in_database(stack, "SELECT state FROM rule_clock WHERE subject = ? AND rule = ?", f"unit/{UNIT}", RULE)
-    state: dict[str, Any] = json.loads(rows[0][0]) if rows else {}
+    state: dict[str, Any] = json.loads(rows[0][0])["devices"].get("monitor", {}) if rows else {}
     return None if state.get("firing") else state.get("since")
 
 

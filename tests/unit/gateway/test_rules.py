@@ -141,7 +141,9 @@ def test_two_devices_that_measure_the_same_are_both_heard_though_one_lags() -> N
         at = NOW + second * SECOND
         for device, lag in (("monitor", 0), ("finger", 800_000)):
             found += rules.value("amb-001", device, "spo2", 86, at - lag, lag, derived=False, simulated=False)
-    assert [(one.row.code, one.edge) for one in found] == [("spo2-low", Edge.RAISE)]
+    assert [(one.row.code, one.edge, one.device) for one in found] == [
+        ("spo2-low", Edge.RAISE, "monitor"), ("spo2-low", Edge.RAISE, "finger"),
+    ]  # fmt: skip
 
 
 def test_every_row_says_where_it_comes_from_in_both_languages() -> None:

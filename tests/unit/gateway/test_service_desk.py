@@ -1,6 +1,4 @@
-"""Service mode and training: each move, legal and illegal, and which instant falls into a window."""
-
-import itertools
+"""Service mode and training: how a window opens and ends, and which instant falls into it."""
 
 import msgspec
 import pytest
@@ -9,15 +7,11 @@ from gateway.care.desk import REMEMBERED, ServiceDesk
 from gateway.care.window import (
     LONGEST,
     SHORTEST,
-    TRANSITIONS,
-    IllegalMove,
     Mode,
-    Move,
     Refusal,
     ServiceWindow,
     State,
     WindowRefused,
-    next_state,
 )
 from gateway.contract.quantity import MINUTE
 from tests.unit.gateway.builders import NOW
@@ -32,19 +26,6 @@ def window(
         id=id, unit=UNIT, device=device, mode=mode, reason="dirty", started_by="nurse", role="nurse", started_at=NOW,
         expires_at=NOW + lasts,
     )  # fmt: skip
-
-
-@pytest.mark.parametrize(("state", "move"), list(itertools.product(State, Move)))
-def test_every_move_is_in_the_table_or_refused(state: State, move: Move) -> None:
-    if (state, move) in TRANSITIONS:
-        assert next_state(state, move) is TRANSITIONS[state, move]
-    else:
-        with pytest.raises(IllegalMove, match=f"cannot {move} a window that is {state}"):
-            next_state(state, move)
-
-
-def test_the_table_is_what_the_design_says() -> None:
-    assert TRANSITIONS == {(State.ON, Move.END): State.ENDED, (State.ON, Move.EXPIRE): State.EXPIRED}
 
 
 @pytest.mark.parametrize("mode", list(Mode))

@@ -87,7 +87,7 @@ def test_a_bed_is_left_once_whichever_of_its_sensors_says_so() -> None:
     [back] = say(rules, "mat", "bed-return", {}, 60)
     assert (back.edge, back.subject) == (Edge.CLEAR, "unit/u")
     again = Rules(Thresholds())
-    for subject, code, state in rules.take_dirty():
+    for subject, code, state in rules.switches.take_dirty():
         again.switches.restore(subject, code, state)
     assert say(again, "bed", "bed-exit", {}, 30) == [], "a restart forgets no later word"
 

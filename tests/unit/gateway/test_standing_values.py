@@ -4,7 +4,8 @@ import pytest
 
 from gateway.contract.quantity import SECOND
 from gateway.rules.engine import Rules
-from gateway.rules.hold import Edge, Hold
+from gateway.rules.hold import Edge, Holds
+from gateway.rules.ruleset import read_ruleset
 from gateway.rules.threshold import Finding, Thresholds
 from tests.unit.gateway.builders import NOW
 
@@ -70,7 +71,8 @@ def test_a_half_elapsed_clock_survives_a_restart_without_another_value() -> None
     told(first, 0, 7)
     again = rules_of()
     for subject, code, state in first.take_dirty():
-        again.thresholds.restore(subject, code, Hold(state.firing, state.since, state.last_at, state.memory))
+        assert isinstance(state, Holds)
+        again.thresholds.restore(subject, code, state.devices)
     assert sorted(looked(again, 45)) == [(30, "news2-high", Edge.RAISE), (30, "news2-medium", Edge.RAISE)]
 
 
@@ -79,3 +81,44 @@ def test_nobody_inherits_the_clock_of_somebody_else() -> None:
     told(rules, 0, 9)
     rules.thresholds.forget("unit/bed-1")
     assert looked(rules, 60) == []
+
+
+# ---- repeated measurements ------------------------------------------------------------------------------------------
+
+REPEATED = b"[alert.bp-systolic-low]\nrepeat = 120\n"
+
+
+def measured(rules: Rules, second: int, pressure: float) -> Found:
+    at = NOW + second * SECOND
+    return seen(rules.value("amb-1", "cuff", "bp-systolic", pressure, at, 0, derived=False, simulated=False))
+
+
+@pytest.mark.parametrize(
+    ("fed", "found"),
+    [
+        ([(0, 85), (60, 86)], [(60, Edge.RAISE)]),
+        ([(0, 85), (60, 120)], []),
+        ([(0, 85), (60, 92)], []),
+        ([(0, 85)], [(120, Edge.RAISE)]),
+        ([(0, 85), (300, 86)], [(120, Edge.RAISE)]),
+        ([(0, 85), (300, 120)], [(120, Edge.RAISE), (300, Edge.CLEAR)]),
+        ([(0, 85), (60, 86), (120, 96)], [(60, Edge.RAISE), (120, Edge.CLEAR)]),
+    ],
+    ids=["confirmed", "taken back", "taken back inside the hysteresis", "nobody measured again", "too late to confirm",
+         "too late to take back", "and over"],
+)  # fmt: skip
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_reading_waits_for_a_second_one_and_is_told_when_none_comes(
+    fed: list[tuple[int, float]], found: list[tuple[int, Edge]], restart: bool
+) -> None:
+    rules, edges = Rules(Thresholds(read_ruleset(REPEATED))), []
+    stored: dict[tuple[str, str], Holds] = {}
+    for second, pressure in fed:
+        edges += measured(rules, second, pressure)
+        stored |= {(subject, code): state for subject, code, state in rules.thresholds.take_dirty()}
+        if restart:
+            rules = Rules(Thresholds(read_ruleset(REPEATED)))
+            for (subject, code), state in stored.items():
+                rules.thresholds.restore(subject, code, state.devices)
+    edges += looked(rules, 1000)
+    assert [(second, edge) for second, code, edge in edges if code == "bp-systolic-low"] == found

@@ -98,7 +98,7 @@ def test_a_devices_own_alarm_is_a_switch_after_a_restart_too() -> None:
     rules = Rules(Thresholds())
     details = {"alarm": "heart-rate-high", "priority": "high"}
     rules.report("u", "monitor", "device-alarm-on", details, NOW, simulated=False, mutes=lambda _: False)
-    [(subject, code, state)] = rules.take_dirty()
+    [(subject, code, state)] = rules.switches.take_dirty()
     assert rules.switches.owns(subject, code)
     assert state.firing
     assert not rules.switches.owns("unit/u", "heart-rate-high"), "ours is a rule on values"
@@ -109,7 +109,7 @@ def test_what_is_older_than_the_last_word_changes_nothing_also_over_a_restart() 
     say(rules, "battery-low", "on", 5)
     say(rules, "battery-low", "off", 10)
     assert say(rules, "battery-low", "on", 9) == []
-    kept = rules.take_dirty()
+    kept = rules.switches.take_dirty()
     again = Rules(Thresholds(), Switches())
     for subject, code, state in kept:
         again.switches.restore(subject, code, state)

@@ -25,6 +25,12 @@ def test_an_alert_happens_at_event_time_and_is_known_later() -> None:
     assert seen(10, (12, "raise", "firing")) == [(10, 12, "raised", False)]
 
 
+def test_an_alert_that_several_devices_make_is_of_the_one_that_raised_it() -> None:
+    joined = alert(10, (12, "raise", "firing"), (13, "join", "firing")) | {"device": None}
+    joined["history"][0]["details"] = {"device": "logger"}
+    assert [one.device for one in moves_of(joined, START)] == ["logger"]
+
+
 def test_one_that_came_again_was_raised_each_time() -> None:
     history = (10, "raise", "firing"), (20, "clear", "resolved"), (31, "reopen", "firing")
     assert seen(30, *history) == [

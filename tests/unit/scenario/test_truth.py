@@ -228,3 +228,12 @@ def test_a_label_nothing_could_show(fields: dict[str, Any], expected: str) -> No
 def test_a_right_label_has_no_fault() -> None:
     assert fault(truth(**FAST, until=100), DURATION) is None
     assert fault(truth(event={"name": "x"}, within=5, until=50, repeats=True), DURATION) is None
+
+
+def test_an_alert_of_the_gateway_concerns_every_unit() -> None:
+    lost = msgspec.structs.replace(alert(15, "broker-lost", "high"), unit="", device="")
+    assert nothing_else("alert", [], lost).verdict is Outcome.FAIL
+    named = truth(label="it is told", at=10, within=20, alert={"rule": "broker-lost"})
+    assert nothing_else("alert", [named], lost).verdict is Outcome.PASS
+    assert passes(named, lost)
+    assert nothing_else("alert", [], msgspec.structs.replace(lost, unit="v")).verdict is Outcome.PASS
