@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance.harness import Audit, Stack, Vehicle
-from tests.acceptance.process import NotInTimeError, eventually
+from tests.acceptance.process import FULL, NotInTimeError, eventually
 
-FULL = os.environ.get("LASTMILE_FAULTS") == "full"
 _OUTBOX_TABLES = ("event_record", "obs_record", "wave_record")
 
 

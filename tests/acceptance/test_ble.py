@@ -18,9 +18,9 @@ import httpx
 import msgspec
 import pytest
 
-from tests.acceptance.faults import FULL, Proof, at_rest
+from tests.acceptance.faults import Proof, at_rest
 from tests.acceptance.harness import SCENARIOS, START, Stack
-from tests.acceptance.process import eventually
+from tests.acceptance.process import FULL, eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1000)]
 
@@ -29,6 +29,7 @@ RATE = 10
 SECOND = 1_000_000
 CYCLES = 200 if FULL else 20
 EVERY = 20  # s between two measurements; an agent takes shorter connections for a flapping device and backs off
+MEALS, LAST_MEAL = (1, 4, 10), 200  # s; an agent starts again in a fraction of the time between
 FIVE = {"cuff", "glucose", "oximeter", "thermometer", "scale"}
 Event = dict[str, Any]
 
@@ -52,6 +53,11 @@ class Kiosk:
     def connections(self) -> list[Event]:
         """Each time the agent connected to the cuff."""
         return self.events("device-link", device="cuff", state="connected")
+
+    def device(self, name: str) -> dict[str, Any]:
+        """As the fleet lists it."""
+        found: dict[str, Any] = self._api.get(f"/units/{UNIT}/devices/{name}").json()
+        return found
 
     def of_person(self, person: str) -> dict[str, float]:
         """The newest value of each quantity that is theirs."""
@@ -154,6 +160,32 @@ def test_somebody_measures_with_five_bluetooth_devices(empty_stack: Stack, proof
         assert {"spo2", "weight", "glucose"} <= theirs.keys()
     assert not [row for device in ("cuff", "glucose", "oximeter", "thermometer") for row in ledger(empty_stack, device)
                 if row.get("unread")]  # fmt: skip
+    proof.audit(empty_stack)
+
+
+def meals(path: Path) -> Path:
+    """A meter that is used thrice at once, and again much later."""
+    steps = [{"at": 0, "device": "glucose", "set": {"glucose": 6.4, "meal": "fasting"}}]
+    steps += [{"at": at, "device": "glucose", "set": {"measure": at}} for at in (*MEALS, LAST_MEAL)]
+    scenario = {"title": "A meter", "profile": "health_kiosk", "devices": ["glucose"], "step": steps}
+    path.write_text(json.dumps(scenario), "utf-8")
+    return path
+
+
+def test_an_agent_that_was_killed_stores_no_record_of_a_meter_twice(empty_stack: Stack, proof: Proof) -> None:
+    """The new process asks the meter for all its records: another meter may be at the address by now."""
+    with kiosk(empty_stack, lambda: meals(empty_stack.folder / "meals.json"), {"glucose"}) as here:
+        eventually(lambda: len(here.series("glucose")) == len(MEALS), "the first records are stored", 30, 0.1)
+        eventually(lambda: len(here.events("glucose-context")) == len(MEALS), "and what was entered", 10, 0.1)
+        agent = empty_stack.vehicles[UNIT].agent
+        agent.kill()
+        agent.restart()
+        eventually(lambda: len(here.series("glucose")) > len(MEALS), "the new record is stored", 60, 0.2)
+        eventually(lambda: here.device("glucose")["link"] == "disconnected", "it leaves when it is done", 30, 0.2)
+        assert (here.device("glucose")["kind"], here.device("glucose")["firmware"]) == ("glucose_meter", "1.0")
+        at_rest(empty_stack)
+        assert [round(at) for at, _ in here.series("glucose")] == pytest.approx([*MEALS, LAST_MEAL], abs=1)
+        assert len(here.events("glucose-context")) == len(MEALS) + 1
     proof.audit(empty_stack)
 
 

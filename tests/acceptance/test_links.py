@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.faults import FULL, Proof, at_rest, gaps, in_database, outbox_depth, seconds, stored, times
+from tests.acceptance.faults import Proof, at_rest, gaps, in_database, outbox_depth, seconds, stored, times
 from tests.acceptance.harness import Proxy, Stack, Vehicle
 from tests.acceptance.load import LoadUnit, MqttUnit
-from tests.acceptance.process import eventually
+from tests.acceptance.process import FULL, eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -145,7 +145,7 @@ def test_serve_ends_cleanly_and_the_second_run_continues(empty_stack: Stack) -> 
     eventually(lambda: committed(stack, "wave") > 20, "frames are committed", 30)
     first_url = stack.url
     for process in (vehicle.agent, serve):  # the agent first: what it still has stays in its outbox
-        assert process.terminate(within=5.0) == 0
+        assert process.terminate() == 0
 
     serve.restart()
     stack.wait_for_gateway(serve)
@@ -154,4 +154,4 @@ def test_serve_ends_cleanly_and_the_second_run_continues(empty_stack: Stack) -> 
     eventually(lambda: committed(stack, "wave") > 20, "frames are committed again", 30)
     end_of_shift(stack, vehicle)
     assert_nothing_lost(stack)
-    assert serve.terminate(within=5.0) == 0
+    assert serve.terminate() == 0

@@ -5,9 +5,9 @@ import time
 import httpx
 import pytest
 
-from tests.acceptance.faults import FULL, Proof, at_rest, outbox_depth, seconds, stored
+from tests.acceptance.faults import Proof, at_rest, outbox_depth, seconds, stored
 from tests.acceptance.harness import Stack
-from tests.acceptance.process import eventually
+from tests.acceptance.process import FULL, eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pytest
 import wfdb
 
-from tests.acceptance.faults import FULL, Proof, in_database
+from tests.acceptance.faults import Proof, in_database
 from tests.acceptance.harness import Stack, Vehicle
-from tests.acceptance.process import eventually
+from tests.acceptance.process import FULL, eventually
 
 DATA = os.environ.get("LASTMILE_DATA")
 pytestmark = [

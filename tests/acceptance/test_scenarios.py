@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
-from tests.acceptance.faults import FULL
-from tests.acceptance.process import LASTMILE, Process, eventually
+from tests.acceptance.process import FULL, LASTMILE, Process, eventually
 
 SCENARIOS = (
     "stemi_en_route",
