@@ -11,8 +11,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,6 +36,8 @@ from gateway.adapters import (
     limits,
     notifications,
     people,
+    plans,
+    pressure_care,
     registry,
     rosters,
     silences,
@@ -66,11 +68,13 @@ from gateway.config import Settings
 from gateway.contract.quantity import MINUTE
 from gateway.contract.topic import UnitAddress
 from gateway.derive.derivation import Derivation, load_analyser
+from gateway.derive.scores.blood_pressure import TABLES
 from gateway.derive.switch import switched_off
+from gateway.derive.wording import Wordings
 from gateway.front_desk import FrontDesk
 from gateway.housekeeping import housekeeping
 from gateway.pipeline import Pipeline
-from gateway.progress import Progress
+from gateway.progress import Progress, patience
 from gateway.registry_watch import RegistryWatch
 from gateway.rules.patient import NOBODY
 from gateway.stages import Stages
@@ -104,7 +108,8 @@ class Gateway:
         self.database = Database(connect(data / DATABASE_NAME))
         migrate(self.database.engine)
         idle = round(settings.sessions.idle_minutes * MINUTE)
-        self.ruleset = load_ruleset(data)
+        off = switched_off(settings.derive.off)
+        self.ruleset = load_ruleset(data, off)
         self.database.submit(lambda c: note_version(c, self.ruleset, self.started_at)).result()
         self.restored = self.database.submit(lambda c: load(c, self.started_at, idle, self.ruleset)).result()
         position = self.restored.position
@@ -125,10 +130,10 @@ class Gateway:
         wake = self.notifier.wake
         self.committer = Committer(self.database, self.troubles, self.metrics.commit_failures, wake)
         self.ingesting = asyncio.Event()  # the first batch is through
-        off = switched_off(settings.derive.off)
         self.derivation = Derivation(
-            self.restored.ledger, self.restored.fleet, self.restored.rules.switches.rhythms, off
-        )
+            self.restored.ledger, self.restored.fleet, self.restored.rules.switches.rhythms, off,
+            self.restored.pressure, Wordings(off, TABLES[settings.derive.blood_pressure]),
+        )  # fmt: skip
         self.derivation.ready = False
         self.stages = self._build_stages()
         self.pipeline = Pipeline(Unpacker(), self.stages, self.committer.commit, self._send)
@@ -142,6 +147,7 @@ class Gateway:
 
     def _build_stages(self) -> Stages:
         restored, fleet = self.restored, self.restored.fleet
+        self.derivation.fetal.fill(restored.traces)
         admission = Admission(restored.ledger, fleet.units, fleet.clocks)
 
         def address(unit: str) -> UnitAddress | None:
@@ -172,7 +178,7 @@ class Gateway:
 
     def _pending(self) -> list[dict[str, Any]]:
         """What is beyond a limit, and not yet for long enough."""
-        found = pending(self.restored.rules.thresholds.holds, clock.now())
+        found = pending(self.restored.rules.thresholds, clock.now())
         return [_alert_body(alert) | {"site": self._site_of(alert.unit)} for alert in found]
 
     def readiness(self) -> list[str]:
@@ -191,7 +197,7 @@ class Gateway:
 
     async def ingest(self) -> None:
         """The pipeline's loop: one batch after another until told to stop."""
-        async with _patience(self.troubles, "broker"):
+        async with patience(self.troubles, "broker"):
             await self.inbox.connect()
             await self.callout.serve(self.inbox.client)
             warm = await self.inbox.open(self.restored.position)
@@ -276,9 +282,13 @@ class Gateway:
             commands=self.front_desk,
             command_reads=commands,
             windows=self.front_desk,
+            turns=self.front_desk,
+            turn_reads=pressure_care,
             care=care,
             subjects=subjects,
             limits=limits,
+            plans=plans,
+            wordings=self.derivation.wordings,
             ruleset=self.ruleset,
             patient_of=lambda unit: self.restored.rules.thresholds.patients.get(unit, NOBODY),
             metrics=self.registry_metrics,
@@ -289,7 +299,7 @@ class Gateway:
             demo=login,
             lag=self.lag,
             canary_at=lambda: self.stages.canary_at or None,
-            on_association=self._follow_association,
+            on_association=lambda _: self.registry_watch.changed.set(),  # every screen learns it at once
             notifier_at=lambda: self.notifier.beat_at,
             on_retry=self.notifier.wake,
             on_roster=self.registry_watch.changed.set,
@@ -301,10 +311,6 @@ class Gateway:
         if not self.stop.is_set():
             self._announce(self.server.port)
             await self.server.serve()
-
-    def _follow_association(self, _unit: str) -> None:
-        """A device of the unit speaks for somebody else now: every screen learns it at once."""
-        self.registry_watch.changed.set()
 
     async def _prepare_accounts(self) -> DemoLogin | None:
         now = clock.now()
@@ -390,11 +396,3 @@ def _alert_body(alert: Alert) -> dict[str, Any]:
 
 async def _quiet(error: Exception) -> None:
     log.debug("system connection", error=repr(error))
-
-
-@asynccontextmanager
-async def _patience(troubles: dict[str, str], part: str) -> AsyncIterator[None]:
-    """Names ``part`` as the reason for not being ready while the block runs."""
-    troubles[part] = "connecting"
-    yield
-    del troubles[part]

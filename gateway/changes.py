@@ -1,5 +1,7 @@
 """What a batch brings, and everything it changes: what a commit writes, all of it or nothing."""
 
+from typing import Any
+
 import msgspec
 
 from gateway.admit import Admitted, Duplicate, Greeting
@@ -13,7 +15,7 @@ from gateway.contract.envelope import Instant
 from gateway.fleet import Latest
 from gateway.ledger import Absence, LaneLedger
 from gateway.ports import LogMessage
-from gateway.rules.hold import Hold
+from gateway.rules.hold import Hold, Holds
 from gateway.unpack import Refused
 
 
@@ -50,6 +52,16 @@ class LaneChange(msgspec.Struct, frozen=True, gc=False):
     absences: list[Absence]
 
 
+class Act(msgspec.Struct, frozen=True):
+    """A line of the audit log about what a person did, where no row of its own says so."""
+
+    at: Instant
+    actor: str
+    action: str
+    target: str
+    details: dict[str, Any]
+
+
 class Rejection(msgspec.Struct, frozen=True, gc=False):
     """A refused message; with its lane when it is accounted for by its number."""
 
@@ -69,12 +81,13 @@ class Changes(msgspec.Struct):
     lanes: list[LaneChange] = []
     latest: list[tuple[str, str, str, Latest]] = []
     transitions: list[Transition] = []
-    holds: list[tuple[str, str, Hold]] = []
+    holds: list[tuple[str, str, Hold | Holds]] = []  # of a switch one, of a limit one a device
     commands: list[CommandChange] = []
     windows: list[WindowChange] = []
     sessions: SessionWork | None = None
     silences: list[Silence] = []
     notices: list[Notice] = []
+    acts: list[Act] = []
 
     @property
     def empty(self) -> bool:

@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -44,9 +44,10 @@ class SessionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DeriveSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is not to be derived: names as in docs/intended-use.md."""
+    """What is not to be derived, names as in docs/intended-use.md; whose categories of blood pressure count."""
 
     off: tuple[str, ...] = ()
+    blood_pressure: Literal["china", "aha", "esc"] = "china"
 
 
 class HoursSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -20,8 +20,8 @@ import typer
 
 from gateway.contract.identity import Provenance
 from gateway.contract.topic import UnitAddress, UnitKind
+from gateway.feed_watcher import FeedWatcher, Figures
 from gateway.supervisor import end, start
-from gateway.watcher import FeedWatcher, Figures
 
 DEFAULT_DATA: Final = Path("var/demo")
 

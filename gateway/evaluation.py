@@ -21,6 +21,7 @@ from gateway.rules.engine import Rules
 from gateway.rules.hold import Edge
 from gateway.rules.places import Place
 from gateway.rules.switches import PARTS, SILENT, BadCondition, event_validity
+from gateway.rules.tags import BadTag
 from gateway.rules.threshold import Finding
 from gateway.standing import Standing
 
@@ -52,7 +53,7 @@ class Evaluation:
         for record in evaluable:
             try:
                 findings += self._evaluate_record(record)
-            except BadCondition as bad:
+            except (BadCondition, BadTag) as bad:
                 intake.rejections.append(refusals.in_part(record, AdmitReason.BAD_CONDITION, str(bad)))
             except Exception as error:  # noqa: BLE001 - as in _derive_one
                 intake.rejections.append(refusals.in_part(record, INTERNAL_ERROR, repr(error)))
@@ -71,7 +72,7 @@ class Evaluation:
             findings += (
                 self._check_silence(now) + self.standing.check(self.fleet, now) + self.rules.check(now, self._simulated)
             )
-            findings += self._check_canary(now)
+            findings += self._check_canary(now) + self._check_uploads(now)
         return [one for one in findings if one.row.enabled or one.edge is Edge.CLEAR]
 
     def _judge_broker(self, batch: Batch) -> Finding:
@@ -151,6 +152,11 @@ class Evaluation:
             return []
         late = now - self._canary_seen
         return [self._technical("canary-late", "", now, f"no canary for {late // SECOND} s", raised=late > CANARY_LATE)]
+
+    def _check_uploads(self, now: Instant) -> list[Finding]:
+        """What people at home agreed to send and did not."""
+        ours = self.rules.thresholds
+        return self.standing.uploads.check(self.fleet, ours.patients, ours.ruleset, now, self._simulated)
 
     def _check_silence(self, now: Instant) -> list[Finding]:
         findings = []

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.admit import Clock, RegisteredUnit
+from gateway.admit import Clock, Greeting, RegisteredUnit
 from gateway.contract.envelope import RESERVED_DEVICE, Hello, Instant, LinkMode, Presence
 from gateway.contract.quantity import SECOND
 
@@ -91,6 +91,13 @@ class Fleet:
         state.link_mode, state.outbox_records = hello.link_mode, hello.outbox_records
         state.firmware, state.battery = hello.firmware, hello.battery
         return legitimate
+
+    def meet(self, greeting: Greeting) -> list[tuple[str, str, Instant]]:
+        """Unit, device and time of those a unit names that nobody had heard of: they are listed before they speak."""
+        unit = greeting.route.address.unit
+        new = {(unit, state.device) for state in greeting.body.devices} - self.devices
+        self.devices |= new
+        return [(*key, greeting.received_at) for key in sorted(new)]
 
     def observe(self, unit: str, device: str, quantity: str, latest: Latest) -> None:
         """Keeps the value unless a newer one is known."""

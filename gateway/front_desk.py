@@ -14,12 +14,15 @@ from gateway.alerts.silence import Silence
 from gateway.api.ports import AlertNotFound, IllegalTransition
 from gateway.care.window import ServiceWindow
 from gateway.commands.command import RemoteCommand
+from gateway.contract.envelope import Instant
 from gateway.moves import (
     Acknowledgement,
     CommandRequest,
+    Confirmation,
     PersonsMove,
     SilenceEnd,
     SilenceStart,
+    TurnEntry,
     WindowEnd,
     WindowStart,
 )
@@ -28,7 +31,7 @@ T = TypeVar("T")
 
 
 class FrontDesk:
-    """Implements the ports `Alerts`, `Commands`, `Windows` and `Silences` of the API; on the event loop."""
+    """Implements the ports `Alerts`, `Commands`, `Windows`, `Silences` and `Turns` of the API; on the event loop."""
 
     def __init__(self, database: Database, wake: Callable[[], None]) -> None:
         """``wake`` makes the path take its next batch at once: a person waits."""
@@ -67,6 +70,16 @@ class FrontDesk:
         """The command, committed; it is sent and answered later."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         return await self._hand_in(CommandRequest(wanted, future))
+
+    async def turned(self, unit: str, at: Instant, actor: str) -> None:
+        """The turn, committed and audited."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        await self._hand_in(TurnEntry(unit, at, actor, future))
+
+    async def confirm(self, proposed_at: Instant, wanted: RemoteCommand) -> RemoteCommand:
+        """The proposal as a command, committed; it is sent and answered later."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        return await self._hand_in(Confirmation(proposed_at, wanted, future))
 
     async def start(self, wanted: ServiceWindow) -> ServiceWindow:
         """Service mode or training, committed and audited."""

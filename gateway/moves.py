@@ -7,6 +7,8 @@ from gateway.alerts.alert import Alert
 from gateway.alerts.silence import Silence
 from gateway.care.window import ServiceWindow
 from gateway.commands.command import RemoteCommand
+from gateway.contract.envelope import Instant
+from gateway.contract.observation import Event
 
 T = TypeVar("T")
 
@@ -60,6 +62,25 @@ class CommandRequest(PersonsMove[RemoteCommand]):
 
     def __init__(self, wanted: RemoteCommand, future: "Future[RemoteCommand]") -> None:
         super().__init__(future)
+        self.wanted = wanted
+
+
+class TurnEntry(PersonsMove[Event]):
+    """Somebody has turned whoever lies there, and says when."""
+
+    def __init__(self, unit: str, at: Instant, actor: str, future: "Future[Event]") -> None:
+        super().__init__(future)
+        self.unit = unit
+        self.at = at
+        self.actor = actor
+
+
+class Confirmation(PersonsMove[RemoteCommand]):
+    """Somebody takes on what was proposed for a mattress; ``wanted`` is the proposal as a command of theirs."""
+
+    def __init__(self, proposed_at: Instant, wanted: RemoteCommand, future: "Future[RemoteCommand]") -> None:
+        super().__init__(future)
+        self.proposed_at = proposed_at
         self.wanted = wanted
 
 

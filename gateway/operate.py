@@ -163,9 +163,10 @@ def list_units(data: Data = DEFAULT_DATA) -> None:
 def register(data: Path, address: UnitAddress, name: str, provenance: Provenance) -> str:
     """Puts a unit into the registry of a data directory; returns its new token."""
     database = open_database(data)
-    token = database.submit(lambda connection: enrol(connection, address, name, provenance, clock.now())).result()
-    database.close()
-    return token
+    try:
+        return database.submit(lambda connection: enrol(connection, address, name, provenance, clock.now())).result()
+    finally:
+        database.close()
 
 
 def check(

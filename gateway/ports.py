@@ -46,6 +46,14 @@ class RecordRow(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
 
 
+class MuteBoard(msgspec.Struct, frozen=True):
+    """An account whose open boards all make no sound, since then. ``sites``: which it shows; None = all."""
+
+    account: str
+    sites: frozenset[str] | None
+    since: Instant
+
+
 class LiveFeed(Protocol):
     """Where screens get what is new. Never blocks, never raises; the gateway's API implements it."""
 
@@ -62,6 +70,10 @@ class LiveFeed(Protocol):
         """Whether a screen is open or may soon resume; else observations need not be told: a snapshot will."""
         ...
 
+    def mute_boards(self) -> list[MuteBoard]:
+        """The boards that would sound no alert now."""
+        ...
+
 
 class NoFeed:
     """A feed nobody watches."""
@@ -72,6 +84,9 @@ class NoFeed:
 
     def notify(self, kind: str, unit: str, body: dict[str, Any]) -> None: ...
 
+    def mute_boards(self) -> list[MuteBoard]:
+        return []
+
 
 class Writer(Protocol):
     """The one thread that writes to the database."""
@@ -81,4 +96,4 @@ class Writer(Protocol):
         ...
 
 
-__all__ = ["Instant", "Lane", "LiveFeed", "LogMessage", "NoFeed", "RecordFlag", "RecordRow", "Writer"]
+__all__ = ["Instant", "Lane", "LiveFeed", "LogMessage", "MuteBoard", "NoFeed", "RecordFlag", "RecordRow", "Writer"]

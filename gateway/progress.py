@@ -1,5 +1,7 @@
-"""How far the database lies behind the broker's log."""
+"""How far the database lies behind the broker's log, and what the gateway still waits for."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 from gateway.changes import Batch
@@ -7,6 +9,14 @@ from gateway.contract.envelope import Instant
 from gateway.contract.quantity import SECOND
 
 HANGS: Final = 2 * SECOND  # the path ticks twice a second even when nothing arrives: later than this it hangs
+
+
+@asynccontextmanager
+async def patience(troubles: dict[str, str], part: str) -> AsyncIterator[None]:
+    """Names ``part`` as the reason for not being ready while the block runs."""
+    troubles[part] = "connecting"
+    yield
+    del troubles[part]
 
 
 class Progress:

@@ -1,6 +1,6 @@
 """The stages of the pipeline and the state they share. Synchronous; times come in as arguments."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -9,27 +9,33 @@ from gateway import bulletin, refusals
 from gateway.acks import AckDesk
 from gateway.admit import Admission, AdmitReason, Admitted, Answered, Duplicate, Greeting, implausible
 from gateway.alerts.alert import IllegalMove, UnknownAlert
+from gateway.alerts.boards import BoardWatch
 from gateway.alerts.book import AlertBook, Transition
 from gateway.alerts.lifecycle import Lifecycle
+from gateway.alerts.place import place_in
 from gateway.alerts.silence import SilenceRefused
 from gateway.care.window import WindowRefused
-from gateway.changes import Batch, Changes, LaneChange, Position, Rejection
+from gateway.changes import Act, Batch, Changes, LaneChange, Position, Rejection
 from gateway.commands.command import CommandConflict
 from gateway.commands.desk import CommandDesk
 from gateway.contract.envelope import Instant, Presence
 from gateway.contract.observation import Event, Observation
 from gateway.contract.waveform import WaveFrame
-from gateway.derive.derivation import Derivation
+from gateway.derive.derivation import LAIN_IN, Derivation
+from gateway.derive.pressure import CONFIRMED, TURNED, CareRefused, Refusal, confirmable
 from gateway.derive.silence import SilenceWatch
+from gateway.derive.wording import SPOT, Wording, measured_of
 from gateway.evaluation import Evaluation
 from gateway.fleet import Fleet
 from gateway.intake import Intake
 from gateway.moves import (
     Acknowledgement,
     CommandRequest,
+    Confirmation,
     PersonsMove,
     SilenceEnd,
     SilenceStart,
+    TurnEntry,
     WindowEnd,
     WindowStart,
 )
@@ -75,8 +81,10 @@ class Stages:
         self.desk = desk
         self.live = live
         self.evaluation = Evaluation(rules, silence, standing, fleet)
+        self.boards = BoardWatch(book, place_in(fleet))
         self.canary_at: Instant = 0  # of the newest committed canary; 0 = none yet
         self._conflicts: list[tuple[str, str]] = []
+        self._acts: list[Act] = []
 
     # ---- admit ------------------------------------------------------------------------------------------------------
 
@@ -166,20 +174,61 @@ class Stages:
             else:
                 self.live.notify("event", unit, bulletin.event(record, record.body))
 
+    # ---- enter ------------------------------------------------------------------------------------------------------
+
+    def enter(self, moves: Sequence[PersonsMove[Any]], now: Instant) -> list[Admitted]:
+        """What people did that becomes an event of a unit: it is kept, shown and derived from like any other."""
+        entered: list[Admitted] = []
+        for move in moves:
+            try:
+                if isinstance(move, TurnEntry):
+                    entered.append(self._enter_turn(move, now))
+                elif isinstance(move, Confirmation):
+                    entered.append(self._enter_confirmation(move, now))
+            except (CareRefused, CommandConflict) as refusal:
+                move.refusal = refusal
+        return entered
+
+    def _enter_turn(self, move: TurnEntry, now: Instant) -> Admitted:
+        entry = self.fleet.units.get(move.unit)
+        if entry is None or entry.address.kind is not LAIN_IN:
+            raise CareRefused(Refusal.NOT_A_BED, "nobody lies there")
+        self.derivation.pressure.turnable(move.unit, move.at)
+        record = self._enter(move.unit, TURNED, {"by": move.actor}, move.at, now)
+        assert isinstance(record.body, Event)
+        move.outcome = record.body
+        self._acts.append(Act(now, move.actor, TURNED, move.unit, {"at": move.at}))
+        return record
+
+    def _enter_confirmation(self, move: Confirmation, now: Instant) -> Admitted:
+        wanted, by = move.wanted, move.wanted.requested_by
+        confirmable(self.derivation.pressure.care(wanted.unit), move.proposed_at, by, now)
+        move.outcome = self.commands.request(wanted)
+        details = {"proposal": move.proposed_at, "by": by, "command": wanted.id}
+        self._acts.append(Act(now, by, CONFIRMED, wanted.unit, details))
+        return self._enter(wanted.unit, CONFIRMED, details, now, now)
+
+    def _enter(self, unit: str, name: str, details: dict[str, Any], at: Instant, now: Instant) -> Admitted:
+        return self.standing.mark(self.derivation.enter(unit, name, details, at, now))
+
     # ---- derive -----------------------------------------------------------------------------------------------------
 
-    def derive(self, intake: Intake, now: Instant, *, caught_up: bool) -> list[Admitted]:
+    def derive(self, intake: Intake, entered: list[Admitted], now: Instant, *, caught_up: bool) -> list[Admitted]:
         """Adds derived records to the intake; returns the records the rules may see now, in each lane's order."""
         ordered: list[Admitted] = []
         for record in intake.records:
             ordered += self.sequencer.take(record)
         ordered += self.sequencer.expire(now)
         ordered = [record for record in ordered if record.route.address.unit in self.fleet.units]  # else just revoked
-        derived = [found for record in ordered for found in self._derive_one(intake, record, self.derivation.derive)]
+        derived = list(entered)
+        derived += [found for record in ordered for found in self._derive_one(intake, record, self.derivation.derive)]
+        for record in self.derivation.catch_up():
+            if record.route.address.unit in self.fleet.units:
+                derived += self._derive_one(intake, record, self.derivation.look)
         for record in (*ordered, *derived):
             if self.standing.counts(record):
                 derived += self._derive_one(intake, record, self.derivation.score)
-        derived += self.derivation.check(now) if caught_up else []
+        derived += [self.standing.mark(record) for record in self.derivation.check(now)] if caught_up else []
         for record in derived:
             self._take_derived(intake, record)
         return ordered + derived
@@ -237,6 +286,7 @@ class Stages:
                 move.refusal = refusal
         settled = self.standing.settle(self.fleet, self.book, self.rules, self.silence, now)
         transitions += [made for finding in settled if (made := self.book.apply(finding, now)) is not None]
+        transitions += self.boards.check(self.live.mute_boards, now)
         transitions += self.lifecycle.advance(now)
         self.commands.advance(now, self._is_online, read_to_end=batch.read_to_end)
         return transitions
@@ -249,6 +299,7 @@ class Stages:
         self, intake: Intake, transitions: list[Transition], position: Position | None, now: Instant
     ) -> Changes:
         """All of it as one commit."""
+        acts, self._acts = self._acts, []
         lanes = [LaneChange(lane, lane.next, lane.seen_at, lane.take_changes()) for lane in intake.lanes.values()]
         devices = []
         for record in intake.records:
@@ -256,6 +307,7 @@ class Stages:
             if key not in self.fleet.devices:
                 self.fleet.devices.add(key)
                 devices.append((*key, record.received_at))
+        devices += [new for greeting in intake.greetings for new in self.fleet.meet(greeting)]
         return Changes(
             position=position,
             records=intake.records,
@@ -272,6 +324,7 @@ class Stages:
             sessions=self.standing.sessions.take_work(now),
             silences=self.lifecycle.silences.take_changes(),
             notices=self.lifecycle.take_notices(),
+            acts=acts,
         )
 
     # ---- after the commit -------------------------------------------------------------------------------------------
@@ -280,7 +333,7 @@ class Stages:
         """Alerts, link changes and commands go to the screens; conflicts are judged with the next batch."""
         for alert in {transition.alert.id: transition.alert for transition in changes.transitions}.values():
             self.live.notify("alert", alert.unit, {"alert": msgspec.to_builtins(alert)})
-        told = {greeting.route.address.unit for greeting in changes.greetings}
+        told = {greeting.route.address.unit for greeting in changes.greetings} | self._reworded(changes.records)
         for unit in told | {change.window.unit for change in changes.windows}:
             if unit in self.fleet.states:
                 self.live.notify("unit", unit, {"unit": self.describe(unit)})
@@ -296,4 +349,22 @@ class Stages:
         patient = self.rules.thresholds.patients.get(unit, NOBODY)
         whose = {"name": str(patient.placed.population), "assumed": patient.placed.assumed}
         limits = self.rules.thresholds.limits(unit)
-        return {**self.standing.describe(unit, state), "limits": limits, "population": whose}
+        words = msgspec.to_builtins(self._wordings(unit))
+        return {**self.standing.describe(unit, state), "limits": limits, "population": whose, "wordings": words}
+
+    def _wordings(self, unit: str) -> list[Wording]:
+        patient = self.rules.thresholds.patients.get(unit, NOBODY)
+        measured = measured_of(self.fleet.states[unit].latest)
+        return self.derivation.wordings.of(measured, patient.person, patient.plans)
+
+    def _reworded(self, records: Iterable[Admitted]) -> set[str]:
+        """Units whose readings are called otherwise than before."""
+        patients = self.rules.thresholds.patients
+        heard = {
+            record.route.address.unit
+            for record in records
+            if isinstance(record.body, Observation)
+            and (not SPOT.isdisjoint(record.body.values) or patients.get(record.route.address.unit, NOBODY).plans)
+        }
+        here = heard & self.fleet.states.keys()
+        return {unit for unit in here if self.derivation.wordings.news(unit, self._wordings(unit))}

@@ -12,6 +12,7 @@ from gateway.alerts.alert import Alert
 from gateway.alerts.book import AlertBook, PracticeOver
 from gateway.care.calibration import CalibrationWatch
 from gateway.care.desk import ServiceDesk
+from gateway.care.missed import UploadWatch
 from gateway.care.sessions import SessionWatch
 from gateway.care.window import Mode, Refusal, ServiceWindow, WindowChange, WindowRefused
 from gateway.care.window import State as WindowState
@@ -28,11 +29,12 @@ from gateway.rules.threshold import Finding
 
 
 class Standing(msgspec.Struct):
-    """The three desks and what their moves touch."""
+    """The desks and what their moves touch."""
 
     service: ServiceDesk
     sessions: SessionWatch
     calibrations: CalibrationWatch
+    uploads: UploadWatch = msgspec.field(default_factory=UploadWatch)
 
     # ---- records ----------------------------------------------------------------------------------------------------
 
@@ -144,6 +146,7 @@ class Standing(msgspec.Struct):
         practised = [alert for alert in book.open if alert.unit == unit and alert.simulated]
         silence.judge_anew(key for alert in practised if (key := silence_of(alert)) is not None)
         self.calibrations.judge_anew(alert.subject for alert in practised)
+        self.uploads.judge_anew((alert.unit, alert.rule) for alert in practised)
         ended: list[Finding] = [_end_of(alert, now) for alert in practised]
         return ended + rules.standing(unit, None, now, simulated=False)
 

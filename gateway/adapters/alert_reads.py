@@ -6,10 +6,11 @@ Implements `gateway.api.alert_ports.AlertReads`.
 import json
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, func, or_, select, tuple_
+from sqlalchemy import Connection, Select, func, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
 from gateway.adapters import tables
+from gateway.adapters.paging import newest_first
 from gateway.api.alert_ports import AlertFilter
 from gateway.api.ports import PageRequest, Sites
 
@@ -19,7 +20,7 @@ _OPEN: Final = ("firing", "acknowledged", "latched")  # a pending one has not co
 
 def alerts(connection: Connection, scope: Sites, page: PageRequest, which: AlertFilter) -> list[dict[str, Any]]:
     """At most ``page.limit`` alerts after the position (raised_at, id)."""
-    query = _in_scope(scope).order_by(_alert.c.raised_at.desc(), _alert.c.id.desc()).limit(page.limit)
+    query = newest_first(_in_scope(scope), _alert.c.raised_at, _alert.c.id, page)
     if which.state == "open":
         query = query.where(_alert.c.state.in_(_OPEN))
     elif which.state is not None:
@@ -27,8 +28,6 @@ def alerts(connection: Connection, scope: Sites, page: PageRequest, which: Alert
     for column, value in (("unit", which.unit), ("priority", which.priority), ("subject", which.subject)):
         if value is not None:
             query = query.where(_alert.c[column] == value)
-    if page.after is not None:
-        query = query.where(tuple_(_alert.c.raised_at, _alert.c.id) < tuple_(*page.after))
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

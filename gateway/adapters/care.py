@@ -17,7 +17,7 @@ from gateway.api.care_ports import SwapConflict, SwapRefused
 from gateway.api.ports import PageRequest, Sites
 from gateway.care.calibration import NOTICE_DAYS, Due
 from gateway.care.window import State
-from gateway.contract.envelope import Hello, Instant
+from gateway.contract.envelope import DeviceState, Hello, Instant, Presence
 from gateway.contract.quantity import SECOND
 
 _unit, _link, _device, _care = tables.unit, tables.unit_link, tables.device, tables.device_care
@@ -60,7 +60,8 @@ def _devices(scope: Sites) -> Select[Any]:
             _known.c.unit, _known.c.device.label("id"), _unit.c.site, provenance().label("provenance"),
             _device.c.first_seen_at,
             _care.c.kind, _care.c.calibration_due, _serial.c.serial, _serial.c.from_at.label("serial_since"),
-            _window.c.mode, _window.c.started_at, _window.c.expires_at, _window.c.started_by, _link.c.hello,
+            _window.c.mode, _window.c.started_at, _window.c.expires_at, _window.c.started_by,
+            _link.c.hello, _link.c.presence,
             received.label("received_at"), newest.label("measured_at"), battery.label("battery"),
         )
         .select_from(_known)
@@ -81,8 +82,21 @@ def _same(table: Any) -> Any:
 
 def _to_device(row: RowMapping) -> dict[str, Any]:
     service = {name: row[name] for name in ("mode", "started_at", "expires_at", "started_by")} if row["mode"] else None
-    firmware = _hello.decode(row["hello"]).firmware if row["hello"] else ""
-    return {**row, "service": service, "firmware": firmware}
+    said = _as_its_agent_says(row)
+    online = row["presence"] == Presence.ONLINE
+    return {
+        **row,
+        "service": service,
+        "kind": row["kind"] or said.kind or None,
+        "link": said.link if online else None,
+        "firmware": said.firmware or None,
+    }
+
+
+def _as_its_agent_says(row: RowMapping) -> DeviceState:
+    """The device in its unit's last hello; nothing is known of one that is not there."""
+    told = _hello.decode(row["hello"]).devices if row["hello"] else []
+    return next((state for state in told if state.device == row["id"]), DeviceState(device=row["id"]))
 
 
 def serials(connection: Connection, unit: str, device: str) -> list[dict[str, Any]]:

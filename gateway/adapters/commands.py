@@ -8,9 +8,10 @@ import json
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, Select, insert, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, Select, insert, select, update
 
 from gateway.adapters import audit_log, tables
+from gateway.adapters.paging import newest_first
 from gateway.api.ports import PageRequest
 from gateway.commands.command import CommandChange, RemoteCommand, State
 from gateway.commands.desk import REMEMBERED
@@ -65,11 +66,9 @@ def _opened(row: RowMapping) -> dict[str, Any]:
 
 def commands(connection: Connection, unit: str, page: PageRequest, *, open_only: bool) -> list[dict[str, Any]]:
     """Commands to a unit, newest first, after the position (requested_at, id)."""
-    query = _of(unit).order_by(_command.c.requested_at.desc(), _command.c.id.desc()).limit(page.limit)
+    query = newest_first(_of(unit), _command.c.requested_at, _command.c.id, page)
     if open_only:
         query = query.where(_command.c.state.in_(_OPEN))
-    if page.after is not None:
-        query = query.where(tuple_(_command.c.requested_at, _command.c.id) < tuple_(*page.after))
     return [_opened(row) for row in connection.execute(query).mappings()]
 
 

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, Insert, Table, func, update
 from sqlalchemy.dialects.sqlite import insert
 
-from gateway.adapters import commands, notifications, sessions, silences, tables, windows
+from gateway.adapters import audit_log, commands, notifications, sessions, silences, tables, windows
 from gateway.adapters.history import stored_digest
 from gateway.admit import Duplicate
 from gateway.alerts.book import Transition
@@ -17,7 +17,7 @@ from gateway.failpoint import failpoint
 from gateway.fleet import Latest
 from gateway.ledger import Absence, Fate
 from gateway.pipeline import Conflict
-from gateway.rules.hold import Hold
+from gateway.rules.hold import Hold, Holds
 
 # The statements on the hot path: plain text and tuples, three times as fast as rows of dictionaries.
 _INSERT_RECORD: Final = (
@@ -72,6 +72,8 @@ def commit(connection: Connection, changes: Changes) -> list[Conflict]:
     commands.write(connection, changes.commands)
     windows.write(connection, changes.windows)
     sessions.write(connection, changes.sessions)
+    for act in changes.acts:
+        audit_log.append(connection, act.at, act.actor, act.action, act.target, act.details)
     _upsert(connection, tables.rule_clock, ["subject", "rule"], [_hold_row(*hold) for hold in changes.holds])
     conflicts = [found for again in changes.duplicates if (found := _conflict(connection, again)) is not None]
     _write_position(connection, changes)
@@ -121,7 +123,7 @@ def _latest_row(unit: str, device: str, quantity: str, latest: Latest) -> tuple[
     return unit, device, quantity, latest.value, latest.event_at, latest.received_at, latest.derived
 
 
-def _hold_row(subject: str, rule: str, hold: Hold) -> dict[str, Any]:
+def _hold_row(subject: str, rule: str, hold: Hold | Holds) -> dict[str, Any]:
     return {"subject": subject, "rule": rule, "state": msgspec.json.encode(hold).decode()}
 
 

@@ -20,7 +20,11 @@ def open_database(data: Path) -> Database:
     """The database of a data directory, made or migrated if need be."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(connect(data / DATABASE_NAME))
-    migrate(database.engine)
+    try:
+        migrate(database.engine)
+    except BaseException:
+        database.close()
+        raise
     return database
 
 

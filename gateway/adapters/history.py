@@ -22,6 +22,7 @@ from gateway.contract.quantity import LEADS
 from gateway.contract.waveform import WaveFrame
 from gateway.ports import RecordFlag
 
+PRACTICE: Final = RecordFlag.TEST | RecordFlag.SERVICE
 LONGEST_BLOCK: Final = 3_600_000_000  # us; windows are ten minutes, a frame of slow samples may stick out
 AnyRow = Row[*tuple[Any, ...]]
 _LEAD_ORDER: Final = {name: number for number, name in enumerate(LEADS)}
@@ -245,6 +246,8 @@ class Segment(msgspec.Struct, frozen=True):
     leads: tuple[str, ...]
     n0: int
     samples: npt.NDArray[np.int16]
+    filter: str  # as the device says it
+    practice: bool  # of a training, or of a device in service or test: nobody's
 
 
 class _Frame(msgspec.Struct, frozen=True):
@@ -256,6 +259,8 @@ class _Frame(msgspec.Struct, frozen=True):
     n0: int
     fs: float
     scale: float
+    filter: str
+    practice: bool
     rows: dict[str, npt.NDArray[np.int16]]  # lead: samples, all of one length
 
     @property
@@ -266,7 +271,7 @@ class _Frame(msgspec.Struct, frozen=True):
 class _Piece(msgspec.Struct, frozen=True):
     """One frame's part inside the window. ``key``: pieces of one segment have it in common."""
 
-    key: tuple[int, float, float, tuple[str, ...]]
+    key: tuple[int, float, float, tuple[str, ...], str, bool]
     n0: int
     at: Instant
     samples: npt.NDArray[np.int16]
@@ -302,7 +307,10 @@ def _frames(found: Iterable[Stored]) -> Iterator[_Frame]:
         if isinstance(frame, WaveFrame) and frame.n:
             samples = np.frombuffer(frame.samples, "<i2").reshape(len(frame.leads), -1)
             rows = dict(zip(frame.leads, samples, strict=True))
-            yield _Frame(one.lane_id, one.event_at, frame.observed_at, frame.n0, frame.fs, frame.scale, rows)
+            yield _Frame(
+                one.lane_id, one.event_at, frame.observed_at, frame.n0, frame.fs, frame.scale, frame.filter,
+                bool(one.flags & PRACTICE), rows,
+            )  # fmt: skip
 
 
 def _whole(frames: Iterable[_Frame]) -> list[_Frame]:
@@ -335,7 +343,7 @@ def _cut(frame: _Frame, start: Instant, end: Instant, wanted: Sequence[str] | No
         return None
     names.sort(key=lambda name: _LEAD_ORDER.get(name, len(_LEAD_ORDER)))
     samples = np.array([frame.rows[name][first:last] for name in names])
-    key = (frame.lane_id, frame.fs, frame.scale, tuple(names))
+    key = (frame.lane_id, frame.fs, frame.scale, tuple(names), frame.filter, frame.practice)
     return _Piece(key, frame.n0 + first, frame.event_at + round(first * 1e6 / frame.fs), samples)
 
 
@@ -358,9 +366,9 @@ def _append(segments: list[list[_Piece]], piece: _Piece) -> None:
 
 def _segment(pieces: list[_Piece]) -> Segment:
     first = pieces[0]
-    _, fs, scale, leads = first.key
+    _, fs, scale, leads, band, practice = first.key
     samples = np.ascontiguousarray(np.concatenate([piece.samples for piece in pieces], axis=1), dtype=np.int16)
-    return Segment(first.at, fs, scale, leads, first.n0, samples)
+    return Segment(first.at, fs, scale, leads, first.n0, samples, band, practice)
 
 
 def recent_frames(connection: Connection, unit: str, since: Instant) -> list[bytes]:

@@ -8,12 +8,14 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, or_, select, update
 
-from gateway.adapters import tables
+from gateway.adapters import plans, tables
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import SECOND
+from gateway.derive.plans import Plans
 from gateway.derive.population import Pregnancy
 from gateway.derive.scores.score import Person, ScaleTwo
 from gateway.rules.patient import OXYGEN_TARGET, Patient, PersonLimit
+from gateway.rules.plan_rows import limits_of
 
 _limit, _person, _association = tables.person_limit, tables.person, tables.association
 
@@ -27,11 +29,15 @@ def patients(connection: Connection, now: Instant) -> dict[str, Patient]:
         .where(or_(_association.c.end_at.is_(None), _association.c.end_at > now))
         .order_by(_association.c.start_at, _association.c.id)
     )  # fmt: skip
-    own = _every_limit(connection, now)
+    own, planned = _every_limit(connection, now), plans.in_force(connection, now)
     return {
-        row.unit: Patient(row.id, (who := _whom(row, now)).placed, row.spo2_target, own.get(row.id, {}), who)
-        for row in connection.execute(query)
+        row.unit: _patient(row, now, own.get(row.id, {}), planned.get(row.id, {})) for row in connection.execute(query)
     }
+
+
+def _patient(row: Any, now: Instant, own: dict[str, PersonLimit], planned: Plans) -> Patient:
+    who = _whom(row, now)
+    return Patient(row.id, who.placed, row.spo2_target, own | limits_of(planned, who), who, planned)
 
 
 def _whom(row: Any, now: Instant) -> Person:
@@ -51,8 +57,8 @@ def patient(connection: Connection, person: str, now: Instant) -> Patient | None
     row = connection.execute(select(_person).where(_person.c.id == person)).first()
     if row is None:
         return None
-    who = _whom(row, now)
-    return Patient(row.id, who.placed, row.spo2_target, _every_limit(connection, now).get(row.id, {}), who)
+    own, planned = _every_limit(connection, now), plans.in_force(connection, now)
+    return _patient(row, now, own.get(row.id, {}), planned.get(row.id, {}))
 
 
 def age_in_days(birth_date: str | None, now: Instant) -> int | None:

@@ -6,9 +6,9 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, func, or_, select
 
-from gateway.adapters import commands, limits, rosters, sessions, silences, tables, windows
+from gateway.adapters import commands, fetal, limits, pressure_care, rosters, sessions, silences, tables, windows
 from gateway.admit import Admitted, Clock, RegisteredUnit
-from gateway.alerts.alert import Alert
+from gateway.alerts.alert import Alert, State
 from gateway.alerts.book import REOPEN_WITHIN, AlertBook
 from gateway.alerts.lifecycle import Lifecycle
 from gateway.alerts.place import group_in, place_in
@@ -16,24 +16,26 @@ from gateway.alerts.silence import SilenceDesk
 from gateway.care.calibration import CODE as CALIBRATION
 from gateway.care.calibration import CalibrationWatch
 from gateway.care.desk import ServiceDesk
+from gateway.care.missed import UploadWatch
 from gateway.care.sessions import DEFAULT_IDLE, SessionWatch
 from gateway.changes import Position
 from gateway.commands.command import RemoteCommand
 from gateway.contract.envelope import Hello, Instant, Lane, Presence
 from gateway.contract.identity import Provenance
 from gateway.contract.observation import Event, Observation
-from gateway.contract.quantity import SECOND
+from gateway.contract.quantity import MINUTE, SECOND
 from gateway.contract.topic import UnitAddress, UnitKind
 from gateway.contract.waveform import WaveFrame
 from gateway.contract.wire import decode
-from gateway.derive.derivation import DERIVED_EPOCH
+from gateway.derive.derivation import DERIVED_EPOCH, LAIN_IN
+from gateway.derive.pressure import DOSE, UNTURNED, Limits, PressureWatch
 from gateway.derive.silence import SilenceWatch
 from gateway.fleet import Fleet, Latest, Subject
 from gateway.ledger import Absence, Fate, IdSource, LaneLedger, Ledger
 from gateway.ports import RecordFlag
 from gateway.rules.catalogue import THRESHOLDS
 from gateway.rules.engine import Rules
-from gateway.rules.hold import Hold
+from gateway.rules.hold import Hold, Holds
 from gateway.rules.ruleset import Ruleset
 from gateway.rules.threshold import Thresholds
 from gateway.sequence import MAX_HELD, PATIENCE, Sequencer
@@ -56,6 +58,8 @@ class Restored(msgspec.Struct):
     commands: list[RemoteCommand]
     standing: Standing
     lifecycle: Lifecycle
+    pressure: PressureWatch
+    traces: dict[str, fetal.Trace]  # what was heard lately of each unit's fetal heart
 
 
 def load(
@@ -84,10 +88,15 @@ def load(
         service=ServiceDesk(windows.load(connection, started_at)),
         sessions=SessionWatch(session_idle, sessions.deadlines(connection)),
         calibrations=CalibrationWatch(alert.subject for alert in alerts if alert.rule == CALIBRATION),
+        uploads=UploadWatch((alert.unit, alert.rule) for alert in alerts),
     )
     remote = commands.load(connection)
     lifecycle = _load_lifecycle(connection, fleet, alerts, started_at)
-    return Restored(position, ledger, fleet, rules, alerts, silence, sequencer, remote, standing, lifecycle)
+    pressure = _load_pressure(connection, fleet, rules, started_at)
+    traces = fetal.traces(connection, fleet, started_at)
+    return Restored(
+        position, ledger, fleet, rules, alerts, silence, sequencer, remote, standing, lifecycle, pressure, traces
+    )
 
 
 def load_units(connection: Connection) -> dict[str, RegisteredUnit]:
@@ -191,14 +200,30 @@ def _load_rules(connection: Connection, fleet: Fleet, alerts: list[Alert], rules
 
     rules = Rules(Thresholds(ruleset, kind_of))
     for row in connection.execute(select(tables.rule_clock)):
-        state = msgspec.json.decode(row.state, type=Hold)
         if rules.switches.owns(row.subject, row.rule):
-            rules.switches.restore(row.subject, row.rule, state)
+            rules.switches.restore(row.subject, row.rule, msgspec.json.decode(row.state, type=Hold))
         else:
-            rules.thresholds.restore(row.subject, row.rule, state)
+            rules.thresholds.restore(row.subject, row.rule, msgspec.json.decode(row.state, type=Holds).devices)
     for alert in alerts:
-        rules.restore(alert.subject, alert.rule, alert.raised_at)
+        lasts_at = None if alert.state is State.LATCHED else alert.device
+        rules.restore(alert.subject, alert.rule, alert.raised_at, lasts_at)
     return rules
+
+
+def _load_pressure(connection: Connection, fleet: Fleet, rules: Rules, now: Instant) -> PressureWatch:
+    """The beds as they were last told, under the limits that count for whoever lies there: one limit, one word."""
+
+    def limit(unit: str, quantity: str, default: float) -> float:
+        rows = rules.thresholds.rows(unit, quantity)
+        return next((row.threshold.limit for row in rows if row.threshold is not None), default)
+
+    def limits_of(unit: str) -> Limits:
+        usual = Limits()
+        turn = limit(unit, UNTURNED, usual.turn / MINUTE)
+        return Limits(limit(unit, DOSE, usual.dose), round(turn * MINUTE))
+
+    beds = [unit for unit, entry in fleet.units.items() if entry.address.kind is LAIN_IN]
+    return PressureWatch(pressure_care.load(connection, beds, now), limits_of)
 
 
 def _load_lifecycle(connection: Connection, fleet: Fleet, alerts: list[Alert], started_at: Instant) -> Lifecycle:

@@ -8,12 +8,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, delete, exists, or_, select, tuple_, update
+from sqlalchemy import Connection, Select, delete, exists, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from gateway.adapters import tables
 from gateway.adapters.notify.plan import NO_CHANNEL
 from gateway.adapters.notify.rows import DeliveryState, to_row
+from gateway.adapters.paging import newest_first
 from gateway.alerts.notice import Notice
 from gateway.api.ports import PageRequest, Sites
 from gateway.contract.envelope import Instant
@@ -39,14 +40,12 @@ def notifications(
     connection: Connection, scope: Sites, page: PageRequest, *, alert: str | None, state: str | None
 ) -> list[dict[str, Any]]:
     """With their deliveries, newest first, after the position (at, id). ``state``: with a delivery in this state."""
-    query = _in_scope(scope).order_by(_notification.c.at.desc(), _notification.c.id.desc()).limit(page.limit)
+    query = newest_first(_in_scope(scope), _notification.c.at, _notification.c.id, page)
     if alert is not None:
         query = query.where(_notification.c.alert == alert)
     if state is not None:
         mine = _delivery.c.notification == _notification.c.id
         query = query.where(exists().where(mine, _delivery.c.state == state))
-    if page.after is not None:
-        query = query.where(tuple_(_notification.c.at, _notification.c.id) < tuple_(*page.after))
     return _with_deliveries(connection, query)
 
 

@@ -6,9 +6,10 @@ bound to a device belongs to none and can be found by every site.
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, insert, or_, select, update
 
 from gateway.adapters import sessions, tables
+from gateway.adapters.paging import newest_first
 from gateway.api.ports import PageRequest, Sites
 from gateway.care.sitting import EVERY_DEVICE, EndReason
 from gateway.contract.envelope import Instant
@@ -18,9 +19,7 @@ _person, _association, _unit = tables.person, tables.association, tables.unit
 
 def people(connection: Connection, scope: Sites, page: PageRequest) -> list[dict[str, Any]]:
     """People in scope, newest first, after the position (created_at, id)."""
-    query = _people(scope).order_by(_person.c.created_at.desc(), _person.c.id.desc()).limit(page.limit)
-    if page.after is not None:
-        query = query.where(tuple_(_person.c.created_at, _person.c.id) < tuple_(*page.after))
+    query = newest_first(_people(scope), _person.c.created_at, _person.c.id, page)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

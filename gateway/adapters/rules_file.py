@@ -1,5 +1,6 @@
 """``DIR/alerts.toml``: what a site changes of the catalogue of alerts. Read at the start; every version is audited."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -15,17 +16,17 @@ ACTION: Final = "alert-rules"
 ACTOR: Final = "gateway"
 
 
-def load_ruleset(data: Path) -> Ruleset:
-    """The catalogue of a data directory; as it comes when it has no file.
+def load_ruleset(data: Path, off: Collection[str] = ()) -> Ruleset:
+    """The catalogue of a data directory; as it comes when it has no file. ``off``: derivations not wanted here.
 
     Raises:
         SettingsError: the file cannot be used; names file, key and what was expected.
     """
     path = data / NAME
     if not path.exists():
-        return default_ruleset()
+        return default_ruleset(off)
     try:
-        return read_ruleset(path.read_bytes())
+        return read_ruleset(path.read_bytes(), off)
     except RulesError as error:
         raise SettingsError(f"{path}: {error}") from error
 

@@ -6,9 +6,10 @@ Each beginning and each end is a line of the audit log, in the same transaction 
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, insert, select, tuple_, update
+from sqlalchemy import Connection, Select, insert, select, update
 
 from gateway.adapters import audit_log, tables
+from gateway.adapters.paging import newest_first
 from gateway.alerts.silence import Silence
 from gateway.api.ports import PageRequest, Sites
 
@@ -38,11 +39,9 @@ def load(connection: Connection) -> list[Silence]:
 
 def silences(connection: Connection, scope: Sites, page: PageRequest, *, on_only: bool) -> list[dict[str, Any]]:
     """Newest first, after the position (created_at, id)."""
-    query = _in_scope(scope).order_by(_silence.c.created_at.desc(), _silence.c.id.desc()).limit(page.limit)
+    query = newest_first(_in_scope(scope), _silence.c.created_at, _silence.c.id, page)
     if on_only:
         query = query.where(_silence.c.ended_at.is_(None))
-    if page.after is not None:
-        query = query.where(tuple_(_silence.c.created_at, _silence.c.id) < tuple_(*page.after))
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

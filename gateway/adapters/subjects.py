@@ -6,24 +6,27 @@ the one that began last. Readings of a training or of a device in service or tes
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, or_, select, tuple_
+from sqlalchemy import Connection, Select, func, or_, select, tuple_
 
 from gateway.adapters import blocks, history, tables
 from gateway.api.ports import PageRequest, Sites
 from gateway.care.sitting import EVERY_DEVICE
 from gateway.contract.envelope import Instant, Lane
 from gateway.contract.observation import Event, Observation
-from gateway.contract.quantity import HOUR
+from gateway.contract.quantity import ECG_LEADS_12, HOUR, SECOND
 from gateway.fleet import GATEWAY_DEVICE
 from gateway.ports import RecordFlag
 
 FOREVER: Final = 2**62
 LATEST_SPANS: Final = 50  # the newest associations that are searched for a person's newest values ...
 LATEST_REACH: Final = HOUR  # ... and how far back from the end of each
-_NOBODYS: Final = RecordFlag.TEST | RecordFlag.SERVICE
+CHEST_LEADS: Final = frozenset(ECG_LEADS_12[6:])
+LONGEST_FRAME: Final = 10 * SECOND
 _association, _unit = tables.association, tables.unit
 
 
@@ -58,9 +61,19 @@ class Whose:
         rows = [Binding(*row) for row in connection.execute(query)]
         self._rows = sorted(rows, key=lambda row: row.rank, reverse=True)
 
+    def binding(self, device: str, at: Instant) -> Binding | None:
+        """The association that counts; none = unbound."""
+        return next((row for row in self._rows if row.covers(device, at)), None)
+
     def subject(self, device: str, at: Instant) -> str | None:
         """The person; none = unbound."""
-        return next((row.subject for row in self._rows if row.covers(device, at)), None)
+        binding = self.binding(device, at)
+        return None if binding is None else binding.subject
+
+    def last_end(self, device: str, at: Instant) -> Instant:
+        """When the device last ceased to speak for somebody."""
+        ends = (row.end_at for row in self._rows if row.end_at is not None and row.device in (EVERY_DEVICE, device))
+        return max((end for end in ends if end <= at), default=-FOREVER)
 
 
 # ---- a person's readings --------------------------------------------------------------------------------------------
@@ -158,7 +171,7 @@ def _mine(
     whose = Whose(connection, span.unit, start, end)
     device = None if span.device == EVERY_DEVICE else span.device
     found = history.records(connection, span.unit, lane, start, end, device)
-    for one, message in history.messages(lane, (one for one in found if not one.flags & _NOBODYS)):
+    for one, message in history.messages(lane, (one for one in found if not one.flags & history.PRACTICE)):
         if span.covers(one.device, one.event_at) and whose.subject(one.device, one.event_at) == subject:
             yield one, message
 
@@ -176,6 +189,81 @@ def _values(
         if isinstance(message, Observation):
             for name, value in _plausible(message):
                 yield one, span.unit, name, value
+
+
+# ---- where 12-lead ECGs lie -----------------------------------------------------------------------------------------
+
+
+def bound(connection: Connection, unit: str, device: str, at: Instant) -> dict[str, Any]:
+    """Whom the device spoke for, and since when: subject, start_at.
+
+    ``subject`` none: for nobody, since it last spoke for somebody, or for an hour.
+    """
+    hour_ago = at - LATEST_REACH
+    whose = Whose(connection, unit, hour_ago, at + 1)
+    if (binding := whose.binding(device, at)) is not None:
+        return {"subject": binding.subject, "start_at": binding.start_at}
+    return {"subject": None, "start_at": max(whose.last_end(device, at), hour_ago)}
+
+
+def spans(connection: Connection, subject: str, scope: Sites, before: Instant) -> list[dict[str, Any]]:
+    """When which device spoke for the person before an instant, newest first: unit, device (none: all), from, to."""
+    return [
+        {
+            "unit": span.unit, "device": None if span.device == EVERY_DEVICE else span.device,
+            "start_at": span.start_at, "end_at": min(span.end_at or FOREVER, before),
+        }
+        for span in _spans(connection, subject, scope, end=before)[:LATEST_SPANS]
+    ]  # fmt: skip
+
+
+def chest_leads(
+    connection: Connection, unit: str, device: str | None, start: Instant, end: Instant
+) -> list[dict[str, Any]]:
+    """Stretches in which a device's chest leads may be stored, newest first: device, start_at, end_at.
+
+    Blocks say which leads they hold; rows not yet folded do not, and count.
+    """
+    found = [
+        (block.device, block.start_at, block.end_at + 1)
+        for block in history.blocks_of(connection, unit, Lane.WAVE, start, end, device)
+        if _holds_chest_leads(block)
+    ]
+    found += [tuple(row) for row in connection.execute(_unfolded_waves(unit, device, start, end))]
+    within = ((name, max(first, start), min(last, end)) for name, first, last in _joined(found))
+    rows = [{"device": name, "start_at": first, "end_at": last} for name, first, last in within if first < last]
+    return sorted(rows, key=lambda row: row["end_at"], reverse=True)
+
+
+def _holds_chest_leads(block: history.AnyRow) -> bool:
+    try:
+        return any(signal.name in CHEST_LEADS for signal in blocks.read_header(block.header).signals)
+    except blocks.BlockError:
+        return False  # whoever opens it says so
+
+
+def _unfolded_waves(unit: str, device: str | None, start: Instant, end: Instant) -> Select[Any]:
+    record, lane = tables.record, tables.lane
+    query = (
+        select(record.c.device, func.min(record.c.event_at), func.max(record.c.event_at) + LONGEST_FRAME)
+        .join_from(lane, record, record.c.lane_id == lane.c.id)
+        .where(lane.c.unit == unit, lane.c.lane == Lane.WAVE.value)
+        .where(record.c.event_at >= start, record.c.event_at < end)
+        .group_by(record.c.device)
+    )
+    return query if device is None else query.where(record.c.device == device)
+
+
+def _joined(found: list[tuple[str, Instant, Instant]]) -> Iterator[tuple[str, Instant, Instant]]:
+    """Stretches of one device that touch, as one."""
+    for name, of_device in groupby(sorted(found), key=itemgetter(0)):
+        first, last = -FOREVER, -FOREVER
+        for _, start, end in of_device:
+            if start > last:
+                yield name, first, last
+                first = start
+            last = max(last, end)
+        yield name, first, last
 
 
 # ---- a unit's sessions ----------------------------------------------------------------------------------------------

@@ -86,6 +86,20 @@ person_limit = Table(  # an alert's limit for one patient; rows are never change
     Column("removed_by", String(64)),
     Index("person_limit_by_person", "person", "expires_at"),
 )  # fmt: skip
+care_plan = Table(  # what a clinician plans for one person; rows are never changed but to end them
+    "care_plan", metadata,
+    Column("id", String(36), primary_key=True),
+    Column("person", ForeignKey("person.id"), nullable=False),
+    Column("kind", String(12), nullable=False),  # rehab | peak-flow | uploads
+    Column("plan", Text, nullable=False),  # JSON, see gateway/derive/plans.py
+    Column("reason", Text, nullable=False),
+    Column("set_by", String(64), nullable=False),
+    Column("set_at", Time, nullable=False),
+    Column("expires_at", Time, nullable=False),
+    Column("removed_at", Time),
+    Column("removed_by", String(64)),
+    Index("care_plan_by_person", "person", "expires_at"),
+)  # fmt: skip
 association = Table(
     "association", metadata,
     Column("id", Id, primary_key=True),
@@ -342,7 +356,7 @@ rule_clock = Table(  # half-elapsed "for" and "clear-for" durations
     "rule_clock", metadata,
     Column("subject", Text, nullable=False),
     Column("rule", String(48), nullable=False),
-    Column("state", Text, nullable=False),  # JSON
+    Column("state", Text, nullable=False),  # JSON: of a limit the hold of each device, of a switch the one
     PrimaryKeyConstraint("subject", "rule"),
     sqlite_with_rowid=False,
 )  # fmt: skip

@@ -7,9 +7,10 @@ transaction as the row.
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, insert, or_, select, update
 
 from gateway.adapters import audit_log, tables
+from gateway.adapters.paging import newest_first
 from gateway.api.ports import PageRequest, Sites
 from gateway.care.desk import REMEMBERED
 from gateway.care.window import Mode, ServiceWindow, State, WindowChange
@@ -66,11 +67,9 @@ def provenance() -> ColumnElement[str]:
 
 def windows(connection: Connection, scope: Sites, page: PageRequest, *, unit: str | None) -> list[dict[str, Any]]:
     """Windows in scope, newest first, after the position (started_at, id)."""
-    query = select(_window).order_by(_window.c.started_at.desc(), _window.c.id.desc()).limit(page.limit)
+    query = newest_first(select(_window), _window.c.started_at, _window.c.id, page)
     if scope is not None:
         query = query.join(_unit, _unit.c.id == _window.c.unit).where(_unit.c.site.in_(scope))
     if unit is not None:
         query = query.where(_window.c.unit == unit)
-    if page.after is not None:
-        query = query.where(tuple_(_window.c.started_at, _window.c.id) < tuple_(*page.after))
     return [dict(row) for row in connection.execute(query).mappings()]

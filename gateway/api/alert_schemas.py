@@ -63,7 +63,8 @@ class HistoryLine(Answer):
 
     at: Time
     event: str = Field(
-        description="raise, happen, acknowledge, clear, latch, reopen; notify, silence, unsilence, inhibit, release",
+        description="raise, happen, acknowledge, clear, latch, reopen; "
+        "notify, silence, unsilence, inhibit, release, join",
         examples=["raise"],
     )
     state: str = Field(description="after it", examples=["firing"])

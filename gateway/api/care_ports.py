@@ -105,3 +105,17 @@ class Subjects(Protocol):
     ) -> list[Row]:
         """Newest first, after the position (start_at, id), with what was measured in each."""
         ...
+
+    def bound(self, connection: Connection, unit: str, device: str, at: Instant, /) -> Row:
+        """Whom the device spoke for then (``subject``, none: nobody knows), and since when (``start_at``)."""
+        ...
+
+    def spans(self, connection: Connection, subject: str, scope: Sites, before: Instant, /) -> Sequence[Row]:
+        """unit, device (none: every one), start_at, end_at of what spoke for the person before then; newest first."""
+        ...
+
+    def chest_leads(
+        self, connection: Connection, unit: str, device: str | None, start: Instant, end: Instant, /
+    ) -> Sequence[Row]:
+        """device, start_at, end_at of stored signal that may hold chest leads; newest first."""
+        ...

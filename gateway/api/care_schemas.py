@@ -5,10 +5,12 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from gateway.api.plan_schemas import WordingState
 from gateway.api.ports import Role
 from gateway.api.schemas import Answer, GivenTime, LatestValue, Request, Time
 from gateway.care.sitting import EndReason
 from gateway.care.window import LONGEST, Mode, State
+from gateway.contract.envelope import DeviceLink
 from gateway.contract.identity import AssociationSource, Provenance
 
 LONGEST_MINUTES = max(LONGEST.values()) // 60_000_000
@@ -40,7 +42,9 @@ class CaredDevice(Answer):
     id: str = Field(description="its name at the unit; it stays when the box is swapped", examples=["cuff"])
     site: str = Field(examples=["city"])
     provenance: Provenance
-    kind: str | None = Field(description="as `lastmile devices` names it", examples=["bp_cuff"])
+    kind: str | None = Field(
+        description="as `lastmile devices` names it: entered, else as its agent runs it", examples=["bp_cuff"]
+    )
     serial: str | None = Field(description="of the box that stands there now", examples=["SN-20418"])
     serial_since: Time | None
     calibration_due: date | None = Field(examples=["2027-03-01"])
@@ -49,7 +53,10 @@ class CaredDevice(Answer):
     measured_at: Time | None = Field(description="us; event time of its newest value")
     age: int | None = Field(description="us since its newest value was received", examples=[1_200_000])
     battery: float | None = Field(description="%, as it said last", examples=[80])
-    firmware: str = Field(description="of the unit's agent", examples=["0.1.0"])
+    link: DeviceLink | None = Field(
+        description="as its agent finds it; null = not known: the agent is away", examples=["connected"]
+    )
+    firmware: str | None = Field(description="as the device says it; null = it does not say", examples=["1.4"])
     service: InService | None = Field(description="null = in use")
 
 
@@ -144,6 +151,7 @@ class SessionRow(Answer):
     voided_at: Time | None = Field(description="us; somebody said that it was not this person")
     test: bool = Field(description="some of it was practice", examples=[False])
     measured: list[Measured]
+    wordings: list[WordingState] = Field(description="what was measured, in words; no diagnosis")
 
 
 class Correction(Request):

@@ -84,6 +84,7 @@ class CatalogueRow(Answer):
     ladder: Ladder = Field(examples=["clinical"])
     inhibited_by: list[str] = Field(examples=[["lead-off"]])
     enabled: bool = Field(examples=[True])
+    needs_plan: bool = Field(description="its limit follows from a person's care plan", examples=[False])
     refused: str | None = Field(
         None, description="why it does not speak of the unit's patient", examples=["made for adult; not for infant"]
     )

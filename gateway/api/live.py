@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from gateway.api.permissions import SIGHT, Sight, see_person
 from gateway.api.ports import Actor, Snapshot
 from gateway.contract.envelope import Instant
+from gateway.ports import MuteBoard
 
 WAVE_RING: Final = 256
 TEXT_RING: Final = 1024
@@ -101,6 +102,8 @@ class Screen:
     dropped: dict[str, int] = field(default_factory=dict)  # unit: frames lost since the last "dropped" message
     tick: str | None = None  # only the newest matters
     close_code: int | None = None
+    board: bool = False  # it shows a board, at which people wait to be called
+    silent_since: Instant | None = None  # None: it sounds
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -282,6 +285,24 @@ class LiveHub:
         room = max(0, WAVE_RING - len(screen.frames))
         screen.frames.extendleft(reversed(fresh[len(fresh) - min(room, len(fresh)) :]))
         screen.wake.set()
+
+    def sound(self, screen: Screen, *, board: bool, silent_us: int | None) -> None:
+        """What a screen says of itself: whether it is a board, and for how long it has made no sound (None: it can)."""
+        screen.board = board
+        screen.silent_since = None if silent_us is None else self._clock() - silent_us
+
+    def mute_boards(self) -> list[MuteBoard]:
+        """The accounts none of whose boards can be heard, and since when that is so of all of them."""
+        boards: dict[str, list[Screen]] = {}
+        for screen in self._screens:
+            if screen.board:
+                boards.setdefault(screen.actor.name, []).append(screen)
+        found = []
+        for account, screens in sorted(boards.items()):
+            silent = [screen.silent_since for screen in screens if screen.silent_since is not None]
+            if len(silent) == len(screens):
+                found.append(MuteBoard(account, screens[0].actor.scope, max(silent)))
+        return found
 
     def _watch(self, screen: Screen, waves: frozenset[str]) -> None:
         for unit in screen.waves - waves:

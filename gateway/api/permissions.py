@@ -18,6 +18,7 @@ class Action(StrEnum):
     KEEP_ROSTER = "keep-roster"  # who is on duty
     RETRY_NOTIFICATIONS = "retry-notifications"  # dead letters
     COMMAND_DEVICES = "command-devices"  # a patient's bed, mattress, alarm limits
+    RECORD_TURN = "record-turn"  # that somebody has been turned in bed
     COMMAND_UNITS = "command-units"  # the agent itself: link mode
     VIEW_PEOPLE = "view-people"  # how much of a person is shown: see `Sight`
     ASSOCIATE = "associate"  # register a person, bind a device to one
@@ -40,7 +41,7 @@ _COMMON: Final = frozenset({Action.VIEW_UNITS, Action.VIEW_SIGNALS, Action.VIEW_
 _CARE: Final = frozenset(
     {
         Action.ACKNOWLEDGE, Action.SILENCE, Action.JUDGE_ALERTS, Action.COMMAND_DEVICES, Action.ASSOCIATE,
-        Action.SET_LIMITS,
+        Action.SET_LIMITS, Action.RECORD_TURN,
     }
 )  # fmt: skip
 _KEEP: Final = frozenset(

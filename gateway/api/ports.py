@@ -240,6 +240,16 @@ class Segment(Protocol):
         """Shape (leads, n)."""
         ...
 
+    @property
+    def filter(self) -> str:
+        """The band the device applied, as it says; may be empty."""
+        ...
+
+    @property
+    def practice(self) -> bool:
+        """Of a training, or of a device in service or test: nobody's."""
+        ...
+
 
 class History(Protocol):
     """What was recorded, folded into blocks or not; rows in event time."""

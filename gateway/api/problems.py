@@ -39,6 +39,10 @@ class Reason(StrEnum):
     COMMAND_OPEN = "command-open"  # the same command to the same device waits for its reply
     TOO_MANY_OPEN = "too-many-open"  # commands of one unit
     UNIT_REVOKED = "unit-revoked"
+    NOT_A_BED = "not-a-bed"
+    TURN_TOO_OLD = "turn-too-old"  # they have lain as they lie for less long
+    PROPOSAL_LAPSED = "proposal-lapsed"  # or what it was based on is over
+    PROPOSAL_DONE = "proposal-done"
     ALREADY_ON = "already-on"  # service mode or training
     TOO_LONG = "too-long"
     NOT_ON = "not-on"
@@ -51,6 +55,8 @@ class Reason(StrEnum):
     ALREADY_ASSOCIATED = "already-associated"
     ALREADY_ENDED = "already-ended"
     LIMIT_EXISTS = "limit-exists"  # for this person and alert
+    PLAN_EXISTS = "plan-exists"  # a plan of this kind counts, and it is not the one that was to be replaced
+    PLAN_REFUSED = "plan-refused"  # nothing would follow from it for this person
     UNKNOWN_ALERT = "unknown-alert"
     NO_LIMIT = "no-limit"  # the alert has no single limit
     LIMIT_OUT_OF_RANGE = "limit-out-of-range"

@@ -15,6 +15,7 @@ from gateway.api.care_ports import Care, Subjects, Windows
 from gateway.api.limit_ports import Limits
 from gateway.api.live import LiveHub
 from gateway.api.notification_ports import Notifications
+from gateway.api.plan_ports import CarePlans
 from gateway.api.ports import (
     Accounts,
     Alerts,
@@ -28,7 +29,9 @@ from gateway.api.ports import (
     Registry,
     Row,
 )
+from gateway.api.turn_ports import TurnReads, Turns
 from gateway.contract.envelope import Instant
+from gateway.derive.wording import Wordings
 from gateway.ports import Writer
 from gateway.rules.patient import NOBODY, Patient
 from gateway.rules.ruleset import Ruleset, default_ruleset
@@ -84,9 +87,12 @@ class Services:
     commands: Commands
     command_reads: CommandReads
     windows: Windows
+    turns: Turns
+    turn_reads: TurnReads
     care: Care
     subjects: Subjects
     limits: Limits
+    plans: CarePlans
     metrics: CollectorRegistry
     readiness: Callable[[], list[str]]  # why not ready; empty = ready
     clock: Callable[[], Instant]
@@ -94,6 +100,7 @@ class Services:
     static_dir: Path  # the built web app; may be missing
     demo: DemoLogin | None = None
     ruleset: Ruleset = field(default_factory=default_ruleset)  # the catalogue as this site has it
+    wordings: Wordings = field(default_factory=Wordings)  # what readings are called at this site
     patient_of: Callable[[str], Patient] = _nobody  # whom a unit's values speak of now
     lag: Callable[[], int] = _no_lag  # how far ingest is behind now, us; shown with every tick
     canary_at: Callable[[], Instant | None] = _never  # when the newest committed canary set out

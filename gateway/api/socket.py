@@ -21,6 +21,7 @@ CLOSE_BAD_MESSAGE: Final = 4400
 RECENT_US: Final = 10_000_000  # of waveform, sent first
 MAX_WAVES: Final = 64  # units whose waveforms one screen may watch
 MAX_UNITS: Final = 1024
+MAX_SILENT_MS: Final = 366 * 86_400_000
 CHECK_SECONDS: Final = 1.0
 CLOSE_SECONDS: Final = 2.0
 
@@ -35,7 +36,14 @@ class Subscribe(msgspec.Struct, frozen=True, tag_field="type", tag="subscribe"):
     since: int | None = None
 
 
-_decoder: Final = msgspec.json.Decoder(Subscribe)
+class Sound(msgspec.Struct, frozen=True, tag_field="type", tag="sound"):
+    """What a screen says of itself when it has connected, and when it changes; one that never does is no board."""
+
+    board: bool  # it shows a board: people wait to be called there
+    silent_ms: Annotated[int, msgspec.Meta(ge=0, le=MAX_SILENT_MS)] | None = None  # for how long; None: it sounds
+
+
+_decoder: Final = msgspec.json.Decoder(Subscribe | Sound)
 
 
 @router.websocket("/live")
@@ -83,6 +91,10 @@ async def _receive(socket: WebSocket, screen: Screen, services: Services) -> Non
         except (msgspec.DecodeError, KeyError):  # KeyError: a binary message
             screen.close(CLOSE_BAD_MESSAGE)
             return
+        if isinstance(message, Sound):
+            silent_us = None if message.silent_ms is None else message.silent_ms * 1000
+            services.hub.sound(screen, board=message.board, silent_us=silent_us)
+            continue
         new = services.hub.subscribe(screen, units=message.units, waves=message.waves, since=message.since)
         for unit in sorted(new):
             services.hub.prepend_frames(screen, unit, await _recent(services, unit))

@@ -9,12 +9,11 @@ from gateway.admit import OLDEST_BACKLOG
 from gateway.care.window import (
     LONGEST,
     SHORTEST,
-    Move,
     Refusal,
     ServiceWindow,
+    State,
     WindowChange,
     WindowRefused,
-    next_state,
 )
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import HOUR
@@ -62,14 +61,14 @@ class ServiceDesk:
         window = self.on(unit, device)
         if window is None:
             raise WindowRefused(Refusal.NOT_ON, "nothing is on there")
-        return self._move(window, Move.END, now, actor)
+        return self._end(window, State.ENDED, now, actor)
 
     # ---- what time does ---------------------------------------------------------------------------------------------
 
     def advance(self, now: Instant) -> None:
         """Ends what has run out."""
         for window in [window for window in self._on.values() if now >= window.expires_at]:
-            self._move(window, Move.EXPIRE, window.expires_at, GATEWAY)
+            self._end(window, State.EXPIRED, window.expires_at, GATEWAY)
 
     # ---- who asks ---------------------------------------------------------------------------------------------------
 
@@ -113,8 +112,8 @@ class ServiceDesk:
         """What has changed and is not taken yet."""
         return list(self._changes)
 
-    def _move(self, window: ServiceWindow, move: Move, at: Instant, actor: str) -> ServiceWindow:
-        ended = msgspec.structs.replace(window, state=next_state(window.state, move), ended_at=at, ended_by=actor)
+    def _end(self, window: ServiceWindow, state: State, at: Instant, actor: str) -> ServiceWindow:
+        ended = msgspec.structs.replace(window, state=state, ended_at=at, ended_by=actor)
         self._note(ended, at, actor)
         return ended
 

@@ -1,7 +1,7 @@
-"""A time window in which a device's values, or all of a unit's, do not count; and the table of its moves.
+"""A time window in which a device's values, or all of a unit's, do not count.
 
-    on  --end-->     ended      by a person
-        --expire-->  expired    by itself
+    on ---> ended      by a person
+       ---> expired    by itself
 
 *Service mode* is about one device (calibration, cleaning, transport, repair): its values are stored and flagged, raise
 nothing and clear nothing. *Training* is about a whole unit: everything works as ever, and none of it leaves the house.
@@ -40,38 +40,6 @@ class State(StrEnum):
     ON = "on"
     ENDED = "ended"
     EXPIRED = "expired"
-
-
-class Move(StrEnum):
-    END = "end"
-    EXPIRE = "expire"
-
-
-TRANSITIONS: Final[dict[tuple[State, Move], State]] = {
-    (State.ON, Move.END): State.ENDED,
-    (State.ON, Move.EXPIRE): State.EXPIRED,
-}
-
-
-class IllegalMove(ValueError):
-    """The window's state does not allow this move."""
-
-    def __init__(self, state: State, move: Move) -> None:
-        super().__init__(f"cannot {move} a window that is {state}")
-        self.state = state
-        self.move = move
-
-
-def next_state(state: State, move: Move) -> State:
-    """Where the move leads.
-
-    Raises:
-        IllegalMove: the table has no such row.
-    """
-    try:
-        return TRANSITIONS[state, move]
-    except KeyError:
-        raise IllegalMove(state, move) from None
 
 
 class ServiceWindow(msgspec.Struct, frozen=True, kw_only=True):

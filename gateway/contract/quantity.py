@@ -46,6 +46,8 @@ _ROWS: Final = (
     Quantity("height", "cm", "MDC_LEN_BODY_ACTUAL", 188740, "8302-2", 20, 260, 0, 24 * HOUR),
     Quantity("bmi", "kg/m2", "MDC_RATIO_MASS_BODY_LEN_SQ", 188752, "39156-5", 5, 120, 0, 24 * HOUR),
     Quantity("fetal-heart-rate", "/min", "", 0, "55283-6", 0, 300, SECOND, MINUTE),
+    Quantity("fetal-baseline", "/min", "", 0, "", 0, 300, 0, 5 * MINUTE),  # derived: median of ten minutes
+    Quantity("fetal-signal-loss", "%", "", 0, "", 0, 100, 0, 5 * MINUTE),  # derived: share of ten minutes
     Quantity("peak-flow", "L/min", "MDC_FLOW_AWAY_EXP_FORCED_PEAK", 152584, "33452-4", 0, 1000, 0, 2 * HOUR),
     # scores: only what is derived here; "at least" is the lower bound while an input is missing
     Quantity("news2", "1", "", 0, "", 0, 20, 0, 5 * MINUTE),
@@ -105,6 +107,9 @@ _ROWS: Final = (
     Quantity("mattress-set-pressure", "kPa", "", 0, "", 0, 50, 10 * SECOND, MINUTE),
     Quantity("mattress-cycle", "min", "", 0, "", 0, 240, 10 * SECOND, MINUTE),
     Quantity("contact-pressure-peak", "kPa", "", 0, "", 0, 100, 10 * SECOND, MINUTE),
+    # how somebody lies: only what is derived here
+    Quantity("pressure-dose", "kPa.min", "", 0, "", 0, 1_000_000, MINUTE, HOUR),  # of the zone with the largest
+    Quantity("time-unturned", "min", "", 0, "", 0, 100_000, MINUTE, HOUR),
     Quantity("presence", "1", "", 0, "", 0, 1, 10 * SECOND, MINUTE),
     Quantity("movement", "1", "", 0, "", 0, 10_000, 10 * SECOND, MINUTE),
     Quantity("running-time", "h", "", 0, "", 0, 1_000_000, MINUTE, HOUR),

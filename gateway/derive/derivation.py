@@ -1,6 +1,6 @@
 """Runs every derivation over the records of a batch; what comes out are records like any other."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -10,15 +10,23 @@ import msgspec
 
 from gateway.admit import ECG_VALIDITY, Admitted
 from gateway.contract.envelope import RESERVED_EPOCH, Instant, Lane
+from gateway.contract.identity import Provenance
 from gateway.contract.observation import Event, Observation
 from gateway.contract.quantity import SECOND
-from gateway.contract.topic import Channel, UnitKind
+from gateway.contract.topic import Channel, UnitAddress, UnitKind
 from gateway.contract.waveform import WaveFrame
 from gateway.contract.wire import encode
+from gateway.derive.backlog import Backlog
 from gateway.derive.ecg.lead import LEAD_PREFERENCE
+from gateway.derive.fetal_watch import QUANTITY as FETAL
+from gateway.derive.fetal_watch import FetalWatch, Heard
+from gateway.derive.pressure import EVENT as PRESSURE_CARE
+from gateway.derive.pressure import PressureWatch, Told
 from gateway.derive.scores.board import QUANTITIES, SCORES, BadEntry, ScoreBoard, Scored
 from gateway.derive.scores.observed import values_of
+from gateway.derive.scores.pressure_dose import BadMap
 from gateway.derive.scores.score import Person, Score
+from gateway.derive.wording import Wordings
 from gateway.fleet import GATEWAY_DEVICE, Fleet, UnitState
 from gateway.ledger import Ledger
 from gateway.ports import RecordFlag
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
 
 DERIVED_EPOCH: Final = RESERVED_EPOCH
 SCORED: Final = frozenset({UnitKind.AMBULANCE, UnitKind.HOMECARE_BED})  # where one person is observed for a while
+LAIN_IN: Final = UnitKind.HOMECARE_BED  # where somebody lies for so long that it matters how
 _SKIP: Final = RecordFlag.HISTORICAL | RecordFlag.SERVICE
 
 Present = Callable[[str], Collection[str]]  # unit to the rhythms an earlier process told of and did not end
@@ -46,61 +55,104 @@ def _none(_unit: str) -> Collection[str]:
     return ()
 
 
+class _Source(msgspec.Struct, frozen=True):
+    """What a derived record says of where it comes from."""
+
+    address: UnitAddress
+    received_at: Instant
+    flags: int
+    simulated: bool
+
+
 class Derivation:
     """One ECG analyser for each device that sends an ECG. ``off``: derivations the site has switched off."""
 
-    def __init__(self, ledger: Ledger, fleet: Fleet, present: Present = _none, off: Collection[str] = ()) -> None:
+    def __init__(
+        self, ledger: Ledger, fleet: Fleet, present: Present = _none, off: Collection[str] = (),
+        pressure: PressureWatch | None = None, wordings: Wordings | None = None,
+    ) -> None:  # fmt: skip
         self._ledger = ledger
         self._fleet = fleet
         self._present = present
         self._off = frozenset(off)
         self.scores = ScoreBoard(self._off & SCORES.keys())
+        self.wordings = wordings or Wordings(self._off)
+        self.fetal = FetalWatch(self._off)
+        self.pressure = pressure or PressureWatch()
+        self.pressure.off = self._off
         self._newest: dict[str, Admitted] = {}  # unit: the newest record that was scored; the scores are its kind
         self._people: dict[str, tuple[str, Person]] = {}
         self._told: set[tuple[str, str]] = set()  # (unit, score) of which something has been told
         self._checked = 0
         self._analysers: dict[tuple[str, str], EcgAnalyser] = {}
-        self._waiting: list[Callable[[], list[Admitted]]] = []
+        self._backlog = Backlog()
         self.ready = True  # False while the analyser is being loaded: frames wait for it, in order
 
     def fill(self, unit: str, frame: WaveFrame) -> None:
         """Takes in a frame already evaluated before a restart; what it says was said then."""
-
-        def look() -> list[Admitted]:
-            self._analyser(unit, frame.device).fill(frame, frame.observed_at)
-            return []
-
         if _has_ecg(frame):
-            self._when_ready(look)
+            self._backlog.keep(unit, frame)
 
     def derive(self, record: Admitted) -> list[Admitted]:
-        """What one record gives rise to, numbered and ready to be stored; and what had to wait for the analyser."""
+        """What one record gives rise to, numbered and ready to be stored. It may have to wait, see `catch_up`."""
         frame = record.body
         if not isinstance(frame, WaveFrame) or frame.test or record.flags & _SKIP or not _has_ecg(frame):
             return []
         if record.received_at - record.event_at > ECG_VALIDITY:
             return []
-        unit = record.route.address.unit
+        if self.ready and not self._backlog.waits(record.route.address.unit):
+            return self.look(record)
+        self._backlog.add(record)
+        return []
 
-        def look() -> list[Admitted]:
-            found = self._analyser(unit, frame.device).feed(frame, record.event_at, lambda: self._who(unit))
-            return [self._number(record, one) for one in found]
+    def catch_up(self) -> Iterator[Admitted]:
+        """Once a batch: of the records that had to wait, those to `look` at now. Frames from before go before them."""
+        for unit, waiting in self._backlog.take() if self.ready else ():
+            if isinstance(waiting, Admitted):
+                yield waiting
+                continue
+            with suppress(Exception):  # what spoilt the analyser was kept with its reason when it came
+                self._analyser(unit, waiting.device).fill(waiting, waiting.observed_at)
 
-        return self._when_ready(look)
+    def look(self, record: Admitted) -> list[Admitted]:
+        """What a record with an ECG gives rise to; each unit's in order."""
+        unit, frame = record.route.address.unit, record.body
+        assert isinstance(frame, WaveFrame)
+        found = self._analyser(unit, frame.device).feed(frame, record.event_at, lambda: self._who(unit))
+        return [self._number(record, one) for one in found]
 
     def score(self, record: Admitted) -> list[Admitted]:
-        """The scores that change with a record.
+        """The scores that change with a record, and what it means for whoever lies in a bed.
 
         Raises nothing for an entry that does not say what it should: whoever reads the event finds it as it came.
         """
-        return self._tell(self._score(record), record.received_at)
+        return self._tell(self._score(record), record.received_at) + self._lie(record) + self._listen(record)
+
+    def _listen(self, record: Admitted) -> list[Admitted]:
+        """The fetal heart, where there is one."""
+        body = record.body
+        if not isinstance(body, Observation) or record.flags & _SKIP or FETAL not in body.values:
+            return []
+        heard = self.fetal.take(record.route.address.unit, body.values[FETAL], record.event_at)
+        return self._number_heard(heard, record.received_at)
+
+    def _lie(self, record: Admitted) -> list[Admitted]:
+        """An old map still counts for the dose; what is practised presses on nobody."""
+        body, unit = record.body, record.route.address.unit
+        if not isinstance(body, Event) or record.flags & RecordFlag.TEST or record.route.address.kind is not LAIN_IN:
+            return []
+        with suppress(BadMap):
+            return self._number_told(self.pressure.take(unit, body, record.event_at), record.received_at)
+        return []
 
     def check(self, now: Instant) -> list[Admitted]:
-        """The scores that change with time: inputs become too old. Once a second is enough."""
+        """What changes with time: inputs of scores become too old, a turn falls due. Once a second is enough."""
         if abs(now - self._checked) < SECOND:
             return []
         self._checked = now
-        return self._tell([one for one in self.scores.check(now) if one.unit in self._newest], now)
+        scored = self._tell([one for one in self.scores.check(now) if one.unit in self._newest], now)
+        heard = self._number_heard(self.fetal.check(now), now)
+        return scored + heard + self._number_told(self.pressure.check(now), now)
 
     def _tell(self, scored: list[Scored], now: Instant) -> list[Admitted]:
         told = [one for one in scored if self._says_something(one)]
@@ -162,8 +214,34 @@ class Derivation:
             some, why = values_of(one.result)
             values |= some
             invalid |= why
-        source = msgspec.structs.replace(self._newest[unit], received_at=max(now, self._newest[unit].received_at))
+        newest = self._newest[unit]
+        source = msgspec.structs.replace(_source_of(newest), received_at=max(now, newest.received_at))
         return self._observation(source, values, at, invalid)
+
+    def _number_told(self, told: list[Told], now: Instant) -> list[Admitted]:
+        records = []
+        for one in told:
+            if one.unit in self._fleet.units:
+                source = self._own_source(one.unit, now)
+                records.append(self._event(source, PRESSURE_CARE, msgspec.to_builtins(one.care), one.at))
+                records += [self._observation(source, one.values, one.at, {})] if one.values else []
+        return records
+
+    def _number_heard(self, heard: Iterable[Heard], now: Instant) -> list[Admitted]:
+        return [
+            self._observation(self._own_source(one.unit, now), one.values, one.at, one.invalid)
+            for one in heard
+            if one.unit in self._fleet.units
+        ]
+
+    def enter(self, unit: str, name: str, details: dict[str, Any], at: Instant, now: Instant) -> Admitted:
+        """What a person enters about a unit, as an event of its own."""
+        return self._event(self._own_source(unit, now), name, details, at)
+
+    def _own_source(self, unit: str, now: Instant) -> _Source:
+        """Of what no device says: a person does, or it is the time of day."""
+        entry = self._fleet.units[unit]
+        return _Source(entry.address, now, 0, entry.provenance is not Provenance.LIVE)
 
     def set_people(self, people: Mapping[str, tuple[str, Person]]) -> None:
         """Takes in whom each unit's values speak of (their pseudonym, and what scores depend on).
@@ -174,18 +252,12 @@ class Derivation:
             before, now = self._people.get(unit), people.get(unit)
             if before is not None and (now is None or now[0] != before[0]):
                 self.scores.forget(unit)
+                self.pressure.forget(unit)
+                self.fetal.forget(unit)
             if now is not None:
                 self.scores.person(unit, now[1])
+                self.fetal.person(unit, now[1])
         self._people = dict(people)
-
-    def _when_ready(self, look: Callable[[], list[Admitted]]) -> list[Admitted]:
-        if not self.ready:
-            self._waiting.append(look)
-            return []
-        if not self._waiting:
-            return look()
-        waiting, self._waiting = [*self._waiting, look], []
-        return [record for one in waiting for record in one()]
 
     def _analyser(self, unit: str, device: str) -> "EcgAnalyser":
         key = (unit, device)
@@ -201,32 +273,37 @@ class Derivation:
 
     def _number(self, source: Admitted, found: "Found") -> Admitted:
         if found.rate is not None:
-            return self._observation(source, {"heart-rate": found.rate}, found.at, {})
-        lane = self._ledger.lane(source.route.address.unit, DERIVED_EPOCH, Lane.EVENT)
+            return self._observation(_source_of(source), {"heart-rate": found.rate}, found.at, {})
+        return self._event(_source_of(source), found.event, found.details, found.at)
+
+    def _event(self, source: _Source, name: str, details: dict[str, Any], at: Instant) -> Admitted:
+        lane = self._ledger.lane(source.address.unit, DERIVED_EPOCH, Lane.EVENT)
         body = Event(
-            epoch=DERIVED_EPOCH, seq=lane.next, device=GATEWAY_DEVICE, observed_at=found.at, name=found.event,
-            details=found.details,
-        )  # fmt: skip
+            epoch=DERIVED_EPOCH, seq=lane.next, device=GATEWAY_DEVICE, observed_at=at, name=name, details=details
+        )
         return self._admit(source, body, Lane.EVENT, Channel.EVENT)
 
     def _observation(
-        self, source: Admitted, values: dict[str, float | None], at: Instant, invalid: dict[str, str]
+        self, source: _Source, values: dict[str, float | None], at: Instant, invalid: dict[str, str]
     ) -> Admitted:
-        lane = self._ledger.lane(source.route.address.unit, DERIVED_EPOCH, Lane.OBS)
+        lane = self._ledger.lane(source.address.unit, DERIVED_EPOCH, Lane.OBS)
         body = Observation(
             epoch=DERIVED_EPOCH, seq=lane.next, device=GATEWAY_DEVICE, observed_at=at, values=values, invalid=invalid
         )
         return self._admit(source, body, Lane.OBS, Channel.OBS)
 
-    def _admit(self, source: Admitted, body: Observation | Event, lane: Lane, channel: Channel) -> Admitted:
-        address = source.route.address
-        own = self._ledger.lane(address.unit, DERIVED_EPOCH, lane)
+    def _admit(self, source: _Source, body: Observation | Event, lane: Lane, channel: Channel) -> Admitted:
+        own = self._ledger.lane(source.address.unit, DERIVED_EPOCH, lane)
         self._ledger.receive(own, body.seq, source.received_at)
-        flags = source.flags & RecordFlag.TEST  # what is derived from practice is practice
         return Admitted(
-            Route(address, channel, lane), own, body, body.observed_at, source.received_at, flags, encode(body),
-            source.simulated,
+            Route(source.address, channel, lane), own, body, body.observed_at, source.received_at, source.flags,
+            encode(body), source.simulated,
         )  # fmt: skip
+
+
+def _source_of(record: Admitted) -> _Source:
+    flags = record.flags & RecordFlag.TEST  # what is derived from practice is practice
+    return _Source(record.route.address, record.received_at, flags, record.simulated)
 
 
 def _has_ecg(frame: WaveFrame) -> bool:

@@ -19,7 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "gateway/fleet_care.py": {"sqlalchemy", "typer"},  # people's commands, as above
     "gateway/demo.py": {"msgspec", "rich", "typer"},
     "gateway/scenario": {"msgspec", "numpy", "rich", "typer"},  # people's command, as demo
-    "gateway/watcher.py": {"msgspec", "websockets"},  # the demo's own screen
+    "gateway/feed_watcher.py": {"msgspec", "websockets"},  # the demo's own screen
     "gateway/supervisor.py": {"structlog"},
     "gateway/app.py": {"fastapi", "msgspec", "nats", "prometheus_client", "sqlalchemy", "structlog", "uvloop"},  # root
     "gateway/housekeeping.py": {"sqlalchemy", "structlog"},  # part of the composition root

@@ -25,7 +25,7 @@ MAY_READ_A_CLOCK = {
     "gateway/adapters/nats_reader.py": "when the broker was last heard",
     "gateway/supervisor.py": "how long a child has lived",
     "gateway/demo.py": "how long to wait for the parts of the demo",
-    "gateway/watcher.py": "latency as a screen sees it, measured on the machine that made the data",
+    "gateway/feed_watcher.py": "latency as a screen sees it, measured on the machine that made the data",
     "edge_agents/clock.py": "the agent's one clock",
     "edge_agents/outbox_writer.py": "pace of the group commit, in a thread of its own",
     "firmware_sims/clock.py": "the simulators' one clock: when, never what",

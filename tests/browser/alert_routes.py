@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from gateway.alerts.policy import is_lethal
 from gateway.contract.waveform import NO_SAMPLE
 from tests.browser.alert_world import catalogue, detail, ladders, line
+from tests.browser.ecg_world import serial, told
 from tests.browser.signals import ECG_FS, SCALE, heart
 from tests.browser.world import SECOND, Alert, Unit, now_us
 
@@ -130,6 +131,10 @@ def signal_routes(app: FastAPI, world: "FeedServer") -> None:
         first, to = int(request.query_params["from"]), int(request.query_params["to"])
         found = world.units[unit]
         return {"segments": [_segment(found, first, to)] if found.leads and unit not in world.silent_waves else []}
+
+    @app.get("/api/v1/units/{unit}/ecg")
+    def ecg(unit: str, at: int) -> dict[str, Any]:
+        return world.serial.get(unit) or told(serial(at))
 
 
 def _segment(unit: Unit, first: int, to: int) -> dict[str, Any]:

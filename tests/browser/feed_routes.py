@@ -12,6 +12,8 @@ from fastapi.responses import FileResponse, JSONResponse
 
 from tests.browser.alert_routes import alert_detail_routes, points, roster_routes, signal_routes
 from tests.browser.alert_world import line
+from tests.browser.lying_routes import lying_routes
+from tests.browser.plan_routes import plan_routes
 from tests.browser.ward_world import command
 from tests.browser.world import now_us
 
@@ -54,6 +56,7 @@ def application(world: "FeedServer") -> FastAPI:
     alert_detail_routes(app, world, lambda request: _who(world, request.cookies), problem)
     roster_routes(app, world, lambda request: _who(world, request.cookies), problem)
     signal_routes(app, world)
+    lying_routes(app, world, lambda request: _who(world, request.cookies), problem)
     _live_route(app, world)
     _data_routes(app, world)
     return app
@@ -163,6 +166,8 @@ def _data_routes(app: FastAPI, world: "FeedServer") -> None:
         taken = command(unit, "requested", by=_who(world, request.cookies) or "", arguments=body["arguments"])
         world.notify({"type": "command", "command": taken})
         return JSONResponse(taken, 202)
+
+    plan_routes(app, world, problem)
 
     @app.get("/{path:path}")
     def page(path: str) -> Response:

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Any, Final
 
 import uvicorn
@@ -49,7 +50,9 @@ class FeedServer:
         self.lag = lag
         self.canary_age: int | None = 2 * SECOND  # of the watcher's newest word; none = none came through
         self.details: dict[str, dict[str, Any]] = {}  # alert: what GET /alerts/<id> tells beside its body
+        self.serial: dict[str, dict[str, Any]] = {}  # unit: its ECG beside earlier ones
         self.pending: list[Alert] = []
+        self.sounds: SimpleQueue[dict[str, Any]] = SimpleQueue()  # what screens said of their sound
         self.silences: list[dict[str, Any]] = []
         self.shifts: list[dict[str, Any]] = []
         self.cut = False  # nothing answers, sockets are closed
@@ -60,8 +63,13 @@ class FeedServer:
         self.refuse: tuple[int, str, str] | None = None  # status, reason, detail of the next acknowledgements
         self.devices: list[dict[str, Any]] = []  # as GET /devices lists them
         self.sittings: dict[str, list[dict[str, Any]]] = {}
+        self.plans: list[dict[str, Any]] = []  # care plans that count
+        self.planned: list[dict[str, Any]] = []  # bodies of plans that were set
         self.happened: dict[str, list[dict[str, Any]]] = {}  # events from before the page was opened
         self.commanded: list[dict[str, Any]] = []  # bodies of commands that were taken
+        self.lying: dict[str, dict[str, Any]] = {}  # unit: how somebody lies there, as the gateway last told
+        self.turned: list[tuple[str, str]] = []  # unit, who recorded it
+        self.confirmed: list[tuple[str, int, str]] = []  # unit, which proposal, why
         self.subscriptions: list[dict[str, Any]] = []
         self.acknowledged: list[tuple[str, str]] = []
         self.sessions: dict[str, str] = {}
@@ -121,6 +129,12 @@ class FeedServer:
     def restore(self) -> None:
         """Answers again."""
         self.cut = self.silent = False
+
+    def tell_lying(self, unit: str, care: dict[str, Any]) -> None:
+        """Tells how somebody lies there from now on; only on the server's thread."""
+        self.lying[unit] = care
+        said = {"unit": unit, "device": "gateway", "at": care["at"], "name": "pressure-care", "details": care}
+        self.notify({"type": "event", **said})
 
     # ---- feed --------------------------------------------------------------------------------------------------------
     def notify(self, message: dict[str, Any]) -> None:
@@ -222,7 +236,11 @@ class FeedServer:
         sender = asyncio.create_task(_drain(screen))
         try:
             while True:
-                self.subscribe(screen, await socket.receive_json())
+                message = await socket.receive_json()
+                if message["type"] == "sound":
+                    self.sounds.put(message)
+                else:
+                    self.subscribe(screen, message)
         except (WebSocketDisconnect, RuntimeError):
             pass  # the screen went away, or its link was cut
         finally:

@@ -103,15 +103,30 @@ def test_a_filter_chosen_stands_in_the_address_and_survives_the_details(serve: S
     expect(page.locator(".listed")).to_have_count(8)
 
 
+def test_whose_board_is_mute_and_which_tag_has_left_is_said(serve: Serve, open_page: Open) -> None:
+    world = FeedServer(2)
+    put(
+        world, alert(30, "amb-001", now_us(), rule="board-mute", priority="medium", subject="board/ward-3", device=None)
+    )
+    put(world, alert(31, "amb-002", now_us(), rule="tag-left", priority="medium", device="scanner-3",
+                     subject="unit/amb-002/tag/5a1c:1:7"))  # fmt: skip
+    page = open_page(serve(world), path="/alerts", language="en")
+    expect(page.locator("[data-alert=alert-30]")).to_contain_text("Board is mute while a high alert calls")
+    expect(page.locator("[data-alert=alert-30] .value")).to_have_text("ward-3")
+    expect(page.locator("[data-alert=alert-31]")).to_contain_text("A tag has left by an exit")
+    expect(page.locator("[data-alert=alert-31] .value")).to_have_text("scanner-3 · 5a1c:1:7")
+
+
 def test_what_the_feed_does_not_hold_is_asked_for(serve: Serve, open_page: Open) -> None:
     world = mixed()
     world.pending = [alert(20, "amb-001", now_us() - 4 * SECOND, rule="resp-rate-high", priority="medium",
-                           state="pending")]  # fmt: skip
+                           state="pending", quantity="resp-rate", value=None, limit=26)]  # fmt: skip
     over = tachycardia(21, "amb-002", seconds=600, state="resolved")
     put(world, over | {"resolved_at": over["raised_at"] + 100 * SECOND})
     page = open_page(serve(world), path="/alerts?state=pending", language="en")
     expect(page.locator(".listed")).to_have_count(1)
     expect(page.locator(".listed")).to_contain_text("Respiratory rate high")
+    expect(page.locator(".listed .value")).to_contain_text("limit 26")
     expect(page.locator(".listed .ack")).to_have_count(0)
     world.pending = []
     expect(page.locator(".listed")).to_have_count(0, timeout=10_000)

@@ -261,8 +261,8 @@ def overflow(page: Page) -> list[str]:
     """Texts that reach beyond the window, or are cut where nothing scrolls."""
     found: list[str] = page.locator(".alert-page :is(p, h1, h2, dd, dt, li, td, th, button, strong)").evaluate_all(
         """all => all.filter(e => {
-             const r = e.getBoundingClientRect();
-             return r.width > 0 && !e.closest('.frozen, .raw') && (r.right > innerWidth + 1 || r.left < -1);
+             const r = e.getBoundingClientRect(), scrolls = e.closest('.frozen, .raw, .serial-scroll');
+             return r.width > 0 && !scrolls && (r.right > innerWidth + 1 || r.left < -1);
            }).map(e => e.textContent.slice(0, 40))"""
     )
     return found

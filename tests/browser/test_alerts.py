@@ -157,6 +157,20 @@ def test_sound_needs_one_press_and_then_calls(serve: Serve, open_page: Open) -> 
     expect(page.locator(".sound-banner")).to_contain_text("静音")
 
 
+def test_a_board_says_whether_it_can_be_heard(serve: Serve, open_page: Open) -> None:
+    world = FeedServer(1)
+    page = open_page(serve(world))
+    silent = world.sounds.get(timeout=10)
+    assert silent["board"] is True
+    assert silent["silent_ms"] >= 0, "nobody has pressed yet"
+    page.locator(".sound-banner button").click()
+    assert world.sounds.get(timeout=10)["silent_ms"] is None
+    page.locator("[data-bursts]").click()
+    assert world.sounds.get(timeout=10)["silent_ms"] >= 0, "it is muted"
+    page.locator(".top nav a[href='/fleet']").click()
+    assert world.sounds.get(timeout=10)["board"] is False, "somebody works at it"
+
+
 def test_the_list_of_alerts_names_the_unit_and_leads_to_it(serve: Serve, open_page: Open) -> None:
     world = FeedServer(3)
     page = open_page(serve(world))

@@ -13,7 +13,9 @@ from gateway.alerts.roster import CONTACTS, Duty
 from gateway.api.notification_schemas import DeliveryState
 from gateway.api.permissions import ALLOWED
 from gateway.contract.quantity import LEADS, QUANTITIES
+from gateway.derive.plans import PlanKind
 from gateway.derive.population import Population
+from gateway.derive.scores import blood_pressure, fetal, glucose, peak_flow, rehab
 from gateway.rules.catalogue import CATALOGUE
 
 APP = Path(__file__).parents[2] / "dashboards" / "live"
@@ -56,9 +58,29 @@ def test_what_is_told_of_alerts_has_its_words() -> None:
     assert [key for key in keys if f'"{key}"' not in words] == []
 
 
+def test_whatever_a_reading_is_called_has_its_words() -> None:
+    words = "".join(path.read_text() for path in (APP / "src" / "text").glob("*.ts"))
+    codes = {
+        blood_pressure.NAME: ["hypotension", "normal"]
+        + [g.code for t in blood_pressure.TABLES.values() for g in t.grades],
+        glucose.NAME: [*(code for code, _ in glucose.CLASSES), glucose.HIGHEST],
+        peak_flow.NAME: ["green", "yellow", "red"],
+        rehab.NAME: ["below", "within", "stop"],
+        fetal.NAME: ["filling", "signal-loss", *(fetal.code_of(rate) for rate in (100, 140, 180))],
+    }
+    keys = [f"code.{name}.{code}" for name, several in codes.items() for code in several]
+    keys += [f"words.{name}.plain" for name in codes]
+    keys += [f"source.{name}" for name in codes.keys() - {blood_pressure.NAME}]
+    keys += [f"source.{blood_pressure.NAME}.{name}" for name in blood_pressure.TABLES]
+    keys += [f"plan.{kind}" for kind in PlanKind]
+    assert [key for key in keys if f'"{key}"' not in words] == []
+
+
 def test_roles_may_do_on_the_page_what_the_gateway_allows() -> None:
     rows = re.findall(r'^  "?([a-z-]+)"?: \[(.*)\],$', (APP / "src" / "state" / "may.ts").read_text(), re.MULTILINE)
-    assert {name for name, _ in rows} == {"acknowledge", "silence", "judge-alerts", "keep-roster"}
+    assert {name for name, _ in rows} == {
+        "acknowledge", "silence", "judge-alerts", "set-limits", "record-turn", "command-devices", "keep-roster",
+    }  # fmt: skip
     for name, roles in rows:
         assert set(re.findall(r'"([a-z]+)"', roles)) == {role for role, actions in ALLOWED.items() if name in actions}
 

@@ -30,10 +30,10 @@ def world(ambulances: int = 2) -> FeedServer:
         made.units[unit.id] = unit
     made.devices = [
         cared("bed-001", "mattress", "mattress", serial="SN-20418", calibration_due="2027-03-01"),
-        cared("van-001", "cold", "cold_chain_logger", battery=12),
-        cared("kiosk-001", "cuff", "blood_pressure_monitor", battery=80,
+        cared("van-001", "cold", "cold_chain_logger", battery=12, link="silent", firmware="1.0"),
+        cared("kiosk-001", "cuff", "blood_pressure_monitor", battery=80, link="disconnected", firmware="1.4",
               service={"mode": "cleaning", "reason": "", "started_by": "ops", "expires_at": now_us() + 30 * MINUTE}),
-        cared("site-001", "scanner-1", "beacon_scanner", age=None, received_at=None),
+        cared("site-001", "scanner-1", "beacon_scanner", age=None, received_at=None, link=None),
     ]  # fmt: skip
     return made
 
@@ -50,11 +50,32 @@ def test_all_families_stand_there_with_their_devices(serve: Serve, open_page: Op
     cold = page.locator("[data-device='van-001/cold']")
     expect(cold).to_contain_text("4.2")
     expect(cold.locator("[data-quantity=cargo-temperature-2]")).to_contain_text("—")
-    expect(cold.locator(".trouble")).to_have_text("12 %")
+    expect(cold.locator("td.tabular.trouble")).to_have_text("12 %")
     expect(page.locator("[data-device='bed-001/mattress']")).to_contain_text("SN-20418")
     expect(page.locator("[data-device='kiosk-001/cuff'] .in-service")).to_contain_text("Cleaning until")
     expect(page.locator("[data-device='site-001/scanner-1']")).to_be_visible()
     expect(page.locator("[data-unit=bed-001]")).to_contain_text("lastmile 0.1.0")
+
+
+def test_a_device_has_its_link_and_firmware_or_is_said_to_have_none_that_is_known(
+    serve: Serve, open_page: Open, screens: Path
+) -> None:
+    made = world()
+    page = open_page(serve(made), path="/fleet", language="en")
+    link, firmware = "td:nth-child(2)", "td:nth-child(6)"
+    for device, said in {
+        "van-001/cold": ("Silent", "1.0"), "kiosk-001/cuff": ("Not connected", "1.4"),
+        "bed-001/mattress": ("Connected", "unknown"), "site-001/scanner-1": ("unknown", "unknown"),
+        "van-001/gnss": ("unknown", "unknown"),
+    }.items():  # fmt: skip
+        row = page.locator(f"[data-device='{device}']")
+        expect(row.locator(link)).to_have_text(said[0])
+        expect(row.locator(firmware)).to_have_text(said[1])
+    expect(page.locator("[data-device='van-001/cold'] td:nth-child(2).trouble")).to_be_visible()
+    expect(page.locator("[data-device='kiosk-001/cuff'] td:nth-child(2).trouble")).to_have_count(0)
+    page.screenshot(path=screens / "fleet-devices.png")
+    made.devices[1]["link"] = "connected"
+    expect(page.locator("[data-device='van-001/cold'] td:nth-child(2)")).to_have_text("Connected", timeout=15_000)
 
 
 def test_filters_live_in_the_address(serve: Serve, open_page: Open) -> None:
@@ -97,6 +118,7 @@ def test_a_list_that_cannot_be_read_is_said_to_be_old(serve: Serve, open_page: O
     made.cut_link()
     expect(page.locator("[data-link=stale]")).to_be_visible(timeout=10_000)
     expect(page.locator(".unit-row").first).to_contain_text("Not known")
+    expect(page.locator("[data-device='bed-001/mattress'] td:nth-child(2)")).to_have_text("unknown")
     expect(page.get_by_text("could not be read")).to_be_visible(timeout=15_000)
     made.restore()
     expect(page.locator("[data-link=live]")).to_be_visible(timeout=20_000)

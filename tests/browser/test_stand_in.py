@@ -5,6 +5,7 @@ import pytest
 
 from gateway.alerts.notice import Notice
 from gateway.api.alert_schemas import AlertDetail, Ladders, ListedAlert, ShiftState
+from gateway.api.turn_schemas import PressureCareState
 from tests.browser.alert_world import (
     climbing,
     detail,
@@ -18,6 +19,7 @@ from tests.browser.alert_world import (
     threshold_why,
     told,
 )
+from tests.browser.ward_world import lying
 from tests.browser.world import now_us
 
 
@@ -42,3 +44,9 @@ def test_alerts_ladders_shifts_and_notices() -> None:
     Ladders.model_validate(ladders())
     ShiftState.model_validate(shift(1, "dr.li", "ed-lead", start=0, end=8))
     msgspec.convert(notice(made, step=1, recipients=["dr.li"]), Notice)
+
+
+@pytest.mark.parametrize("proposed", ["", "dose", "turn-overdue"])
+def test_how_somebody_lies(proposed: str) -> None:
+    for care in (lying(None), lying(now_us(), share=0.4, proposed=proposed)):
+        PressureCareState.model_validate(care | {"due_at": None, "state": None})  # the page works these out itself

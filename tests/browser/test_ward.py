@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Open, Serve
 from tests.browser.feed_server import FeedServer
-from tests.browser.ward_world import bed, bed_state, command, happened, sitting, station
+from tests.browser.ward_world import HOUR, bed, bed_state, command, happened, lying, sitting, station
 from tests.browser.world import MINUTE, alert, now_us
 
 pytestmark = pytest.mark.server("chromium")
@@ -143,6 +143,75 @@ def test_without_a_reason_nothing_goes_out(serve: Serve, open_page: Open) -> Non
     form = open_form(page, "bed-001", reason="")
     expect(form.locator("input")).to_be_visible()
     assert made.commanded == []
+
+
+def test_a_tile_says_when_to_turn_somebody_and_what_presses_most(serve: Serve, open_page: Open) -> None:
+    made = world()
+    lain = {"bed-001": (0.5, 0.2), "bed-002": (1.9, 0.6), "bed-003": (2.5, 1.1)}  # hours, share of the dose
+    for unit, (hours, share) in lain.items():
+        made.lying[unit] = lying(now_us() - round(hours * HOUR), share=share, unknown=25 * MINUTE)
+    page = open_page(serve(made), path="/ward", language="en")
+    for unit, turn, percent in (("bed-001", "resting", 20), ("bed-002", "due-soon", 60), ("bed-003", "overdue", 110)):
+        expect(tile(page, unit).locator(f"[data-turn={turn}]")).to_be_visible()
+        expect(tile(page, unit).locator(".dose")).to_contain_text(f"Pelvis, middle {percent}% of its limit")
+        expect(tile(page, unit).locator(".dose")).to_contain_text("25 min of it unknown")
+    expect(tile(page, "bed-003").locator(".turn")).to_contain_text("overdue by 30 min")
+    expect(tile(page, "bed-001").locator(".dose")).not_to_contain_text("no map")
+    made.do(lambda: made.tell_lying("bed-001", lying(now_us() - 3 * HOUR, share=0.3, silent=7 * MINUTE)))
+    expect(tile(page, "bed-001").locator("[data-turn=overdue]")).to_be_visible()
+    expect(tile(page, "bed-001").locator(".dose")).to_contain_text("no map for 7 min")
+
+
+def test_a_turn_takes_two_presses_and_begins_the_clock_anew(serve: Serve, open_page: Open) -> None:
+    made = world()
+    made.lying["bed-001"] = lying(now_us() - 3 * HOUR, share=0.5)
+    page = open_page(serve(made), path="/ward", language="en")
+    shown = tile(page, "bed-001").locator(".lying")
+    shown.locator("button.turned").click()
+    assert made.turned == [], "a slip of the hand hides nobody who has lain too long"
+    shown.locator("button.primary").click()
+    expect(shown.locator("[data-turn=resting]")).to_be_visible()
+    assert made.turned == [("bed-001", "demo")]
+
+
+def test_what_is_proposed_moves_only_when_somebody_confirms(serve: Serve, open_page: Open, screens: Path) -> None:
+    made = world()
+    made.lying["bed-001"] = lying(now_us() - HOUR, share=1.02, proposed="dose")
+    page = open_page(serve(made), path="/ward", language="en")
+    offer = tile(page, "bed-001").locator("[data-proposal=dose]")
+    expect(offer).to_contain_text("let the mattress alternate: Pelvis, middle: 2448 kPa·min, its limit is reached")
+    page.screenshot(path=screens / "ward-proposal.png")
+    offer.locator("button.look").click()
+    form = tile(page, "bed-001").locator("form.order")
+    expect(form).to_contain_text("static to alternating")
+    assert made.confirmed == []
+    page.screenshot(path=screens / "ward-proposal-form.png")
+    form.locator("button.primary").click()
+    expect(tile(page, "bed-001").locator("[data-command=requested]")).to_contain_text("alternating")
+    expect(offer).to_contain_text("confirmed by demo")
+    [(unit, _, reason)] = made.confirmed
+    assert unit == "bed-001"
+    assert "2448" in reason
+
+
+def test_a_proposal_that_has_lapsed_is_said_so_in_the_form(serve: Serve, open_page: Open) -> None:
+    made = world()
+    made.lying["bed-001"] = lying(now_us() - HOUR, share=1.02, proposed="dose")
+    page = open_page(serve(made), path="/ward", language="en")
+    tile(page, "bed-001").locator("button.look").click()
+    made.refuse = (409, "proposal-lapsed", "what it was based on is over")
+    form = tile(page, "bed-001").locator("form.order")
+    form.locator("button.primary").click()
+    expect(form.locator("[role=alert]")).to_contain_text("what it was based on is over")
+    assert made.confirmed == []
+
+
+def test_who_may_not_turn_or_command_is_offered_neither(serve: Serve, open_page: Open) -> None:
+    made = world()
+    made.lying["bed-001"] = lying(now_us() - HOUR, share=1.02, proposed="dose")
+    page = open_page(serve(made), path="/ward", user="ops.li")
+    expect(tile(page, "bed-001").locator("[data-proposal=dose]")).to_be_visible()
+    expect(tile(page, "bed-001").locator("button.look, button.turned")).to_have_count(0)
 
 
 def test_a_kiosk_shows_who_measures_and_who_did_before(serve: Serve, open_page: Open) -> None:

@@ -1,5 +1,6 @@
 """Beds, kiosks, vans and beacon sites for the feed server, and what the page asks about them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,8 +73,34 @@ def command(unit: str, state: str, *, by: str = "demo", **more: Any) -> Command:
     }  # fmt: skip
 
 
-def sitting(number: int, *, ago: int, ended: bool, values: dict[str, float]) -> dict[str, Any]:
-    """A session of a kiosk."""
+HOUR = 60 * MINUTE
+LIMIT = 2400.0  # kPa min
+
+
+def lying(
+    since: int | None, *, share: float = 0.0, proposed: str = "", unknown: int = 0, silent: int = 0
+) -> dict[str, Any]:
+    """Somebody who lies as they do ``since`` then, with a share of the dose that is too much.
+
+    ``unknown``: us within the dose; ``silent``: us since the mat's newest map.
+    """
+    at = now_us()
+    zone = "pelvis-middle" if share else ""
+    proposal = {
+        "proposed_at": at, "lapses_at": at + 30 * MINUTE, "command": "set-mattress-mode",
+        "arguments": {"mode": "alternate"}, "reason": proposed, "zone": zone, "dose": share * LIMIT,
+    }  # fmt: skip
+    return {
+        "at": None if since is None else at, "since": since, "turn_every": 2 * HOUR, "zone": zone,
+        "dose": share * LIMIT, "limit": LIMIT, "unknown": unknown, "mat_at": at - silent,
+        "mattress": "mattress", "mode": "static", "proposal": proposal if proposed else None, "confirmed_by": "",
+    }  # fmt: skip
+
+
+def sitting(
+    number: int, *, ago: int, ended: bool, values: dict[str, float], words: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    """A session of a kiosk; ``words``: what its readings are called."""
     start = now_us() - ago * MINUTE
     measured = [
         {"device": "cuff", "quantity": name, "unit": "", "n": 1, "value": value, "at": start + MINUTE}
@@ -82,7 +109,7 @@ def sitting(number: int, *, ago: int, ended: bool, values: dict[str, float]) -> 
     return {
         "id": number, "unit": "kiosk-001", "subject": f"p-{number}", "source": "card", "confirmed_by": None,
         "start_at": start, "end_at": start + 3 * MINUTE if ended else None, "end_reason": None, "voided_at": None,
-        "test": False, "measured": measured,
+        "test": False, "measured": measured, "wordings": list(words),
     }  # fmt: skip
 
 
@@ -91,5 +118,6 @@ def cared(unit: str, device: str, kind: str, **more: Any) -> dict[str, Any]:
     return {
         "unit": unit, "id": device, "site": "home", "provenance": "simulated", "kind": kind, "serial": None,
         "serial_since": None, "calibration_due": None, "first_seen_at": now_us(), "received_at": now_us(),
-        "measured_at": now_us(), "age": SECOND, "battery": None, "firmware": "lastmile 0.1.0", "service": None, **more,
+        "measured_at": now_us(), "age": SECOND, "battery": None, "link": "connected", "firmware": None, "service": None,
+        **more,
     }  # fmt: skip

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
-from edge_agents.links.modbus_answer import checksum
+from edge_agents.links.modbus_answer import IDENTIFY, checksum
 
 LINE_LIES = (
     "exception",
@@ -86,6 +86,8 @@ class Units:
     refused: int = 0  # how often that was
     written: list[bytes] = field(default_factory=list)
     held: dict[int, bytes] = field(default_factory=dict)  # by address: what was written there
+    mute: bool = False  # to a function it does not know; else it refuses it
+    asked: list[int] = field(default_factory=list)  # what they are
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -117,6 +119,11 @@ class Units:
         if question.address in self.held:
             return bytes((question.function, len(self.held[question.address]))) + self.held[question.address]
         return question.answer()
+
+    def about_itself(self, unit: int) -> bytes:
+        """To the question what it is: a refusal, for it does not know it; or silence, if it is of that kind."""
+        self.asked.append(unit)
+        return b"" if self.mute or unit in self.dead else bytes((IDENTIFY | 0x80, 1))
 
     def of_any_line(self, kind: str, question: Question) -> bytes | None:
         """The PDU of a lie that both lines know, b"" for silence; None for another one."""
@@ -166,6 +173,10 @@ class TcpServer:
             while True:
                 transaction, _, size, unit = struct.unpack(">HHHB", await reader.readexactly(7))
                 pdu = await reader.readexactly(size - 1)
+                if pdu[0] == IDENTIFY:
+                    if refusal := self.units.about_itself(unit):
+                        self._write(writer, mbap(transaction, unit, refusal))
+                    continue
                 function, address, count = struct.unpack_from(">BHH", pdu)
                 question = Question(unit, function, address, count, transaction)
                 for after, data in self._said(question, pdu[5:]):
@@ -234,13 +245,17 @@ class SerialLine:
 
     def _read(self) -> None:
         self._received += os.read(self._end, 1024)
-        while len(self._received) >= 8:
-            size = 9 + self._received[6] if self._received[1] == 16 else 8
+        while len(self._received) >= 7:
+            size = 9 + self._received[6] if self._received[1] == 16 else 7 if self._received[1] == IDENTIFY else 8
             if len(self._received) < size:
                 return
             frame = bytes(self._received[:size])
             del self._received[:size]
             assert checksum(frame[:-2]) == frame[-2:], "the agent sends good frames"
+            if frame[1] == IDENTIFY:
+                if refusal := self.units.about_itself(frame[0]):
+                    self._write(_rtu(frame[0], refusal))
+                continue
             unit, function, address, count = struct.unpack_from(">BBHH", frame)
             self._answer(Question(unit, function, address, count), frame[6:-2])
 

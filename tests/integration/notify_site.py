@@ -13,6 +13,7 @@ from gateway.adapters.notify.settings import NotifySettings, load_notify
 from gateway.adapters.notify.worker import Notifier
 from gateway.adapters.sql import Database
 from gateway.alerts.notice import Notice
+from gateway.ports import MuteBoard
 from tests.integration.notify_receivers import Receiver
 from tests.unit.notify.notices import T0, commit, open_database
 
@@ -38,6 +39,9 @@ class Screens:
 
     def notify(self, kind: str, unit: str, body: dict[str, Any]) -> None:
         self.told.append((kind, unit, body))
+
+    def mute_boards(self) -> list[MuteBoard]:
+        return []
 
 
 @dataclass

@@ -24,7 +24,7 @@ from gateway.contract.topic import Channel
 from gateway.derive.derivation import Derivation
 from gateway.moves import PersonsMove
 from gateway.pipeline import Conflict, Pipeline
-from gateway.ports import LogMessage
+from gateway.ports import LogMessage, MuteBoard
 from gateway.stages import Stages
 from gateway.unpack import Unpacker
 from tests.unit.gateway.builders import NOW, UNIT, message
@@ -42,6 +42,9 @@ class Feed:
 
     def notify(self, kind: str, unit: str, body: dict[str, Any]) -> None:
         self.sent.append((kind, unit, body))
+
+    def mute_boards(self) -> list[MuteBoard]:
+        return []
 
 
 class Bench:
@@ -69,10 +72,12 @@ class Bench:
         self.position = restored.position
         self.ledger, self.book, self.feed = restored.ledger, restored.lifecycle.book, Feed()
         fleet = restored.fleet
+        derivation = Derivation(restored.ledger, fleet, restored.rules.switches.rhythms, pressure=restored.pressure)
+        derivation.fetal.fill(restored.traces)
         self.stages = Stages(
             admission=Admission(restored.ledger, fleet.units, fleet.clocks),
             sequencer=restored.sequencer,
-            derivation=Derivation(restored.ledger, fleet, restored.rules.switches.rhythms),
+            derivation=derivation,
             rules=restored.rules,
             silence=restored.silence,
             book=self.book,

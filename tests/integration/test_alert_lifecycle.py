@@ -289,13 +289,13 @@ def test_a_half_elapsed_duration_is_shown_as_pending_and_never_stored(live: Benc
     breathe(live, 80, 4)
     if restart:
         live.restart()
-    found = pending(live.stages.rules.thresholds.holds, live.now)
+    found = pending(live.stages.rules.thresholds, live.now)
     shown = {alert.rule: alert for alert in found}
     assert (shown[RULE].state, shown[RULE].unit, shown[RULE].raised_at) == ("pending", UNIT, live.now - 3 * SECOND)
     assert rows(live) == []
-    assert pending(live.stages.rules.thresholds.holds, live.now + HOUR) == [], "its data have stopped"
+    assert pending(live.stages.rules.thresholds, live.now + HOUR) == [], "its data have stopped"
     breathe(live, 80, 2)
-    assert RULE not in [alert.rule for alert in pending(live.stages.rules.thresholds.holds, live.now)]
+    assert RULE not in [alert.rule for alert in pending(live.stages.rules.thresholds, live.now)]
 
 
 def test_screens_get_one_message_an_alert_and_batch(live: Bench) -> None:

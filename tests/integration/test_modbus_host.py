@@ -21,7 +21,9 @@ from firmware_sims.scenario import SECOND, Scenario, Timeline, parse
 from firmware_sims.world import World
 
 CLOCK = SystemClock()
-POLLED = [kind for kind in kinds.names() if isinstance(kinds.load(kind).PROTOCOL, Modbus)]
+POLLED = [  # those with registers; modules of inputs have none
+    kind for kind in kinds.names() if isinstance(kinds.load(kind).PROTOCOL, Modbus) and hasattr(kinds.load(kind), "MAP")
+]
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +97,21 @@ async def test_what_was_measured_last_is_what_is_read(tmp_path: Path, kind: str,
     assert [(r.name, r.details) for r in states] == [(r.name, r.details) for r in found if isinstance(r, Occurrence)]
 
 
+@pytest.mark.parametrize("name", ["bed", "mattress"], ids=["tcp", "rtu"])
+async def test_inputs_are_read_as_the_scenario_has_them(tmp_path: Path, name: str) -> None:
+    device = kinds.load("siren_inputs")
+    assert isinstance(device.PROTOCOL, Modbus)
+    changes = {"device": name, "set": {"siren": True, "rear": True}}
+    async with unit(tmp_path, {name: "siren_inputs"}, changes) as hosts:
+        cast, host = hosts[name]
+        await measure(cast, host, 1)
+        found = await heard(open_link(host.address, device.PROTOCOL, CLOCK), device.Decoder())
+    assert [(r.name, r.details) for r in found if isinstance(r, Occurrence)] == [
+        ("siren-on", {}),
+        ("door-open", {"door": "rear"}),
+    ]
+
+
 async def test_two_devices_share_the_line_and_a_third_has_a_port(tmp_path: Path) -> None:
     devices = {"bed": "bed_controller", "mattress": "mattress", "concentrator": "oxygen_concentrator"}
     async with unit(tmp_path, devices) as hosts:
@@ -110,6 +127,23 @@ async def test_two_devices_share_the_line_and_a_third_has_a_port(tmp_path: Path)
     assert "bed-load" in quantities[0]
     assert "mattress-pressure" in quantities[1]
     assert "oxygen-purity" in quantities[2]
+
+
+@pytest.mark.parametrize("name", ["bed", "mattress"], ids=["tcp", "rtu"])
+async def test_a_device_says_what_it_is(tmp_path: Path, name: str) -> None:
+    device = kinds.load("mattress")
+    assert isinstance(device.PROTOCOL, Modbus)
+    async with unit(tmp_path, {name: "mattress"}) as hosts:
+        cast, host = hosts[name]
+        await measure(cast, host, 1)
+        link = open_link(host.address, device.PROTOCOL, CLOCK)
+        async with aclosing(link.stream()) as stream:
+            await anext(stream)
+            for _ in range(2):
+                told = {"maker": "Lastmile simulators", "model": "simulated", "firmware": "1.0"}
+                assert await link.identify() == told
+                data, at = await anext(stream)
+                assert device.Decoder().feed(data, at), "and measures as before"
 
 
 async def test_a_device_that_does_not_answer_leaves_the_line_to_the_others(tmp_path: Path) -> None:

@@ -84,6 +84,19 @@ async def test_says_that_it_is_connected_once_it_is_answered_and_then_a_frame_an
 
 
 @each_wire
+@pytest.mark.parametrize("mute", [False, True], ids=["refuses", "silent"])
+async def test_a_unit_that_does_not_know_what_it_is_is_asked_once_and_read_on(kind: str, mute: bool) -> None:
+    protocol = Modbus(polls=(Poll(3, 0, 10, 0.02),))
+    async with wire(kind, units := Units(mute=mute)) as address:
+        link = open_link(f"{address}unit=9&timeout=0.2", protocol, CLOCK)
+        async with aclosing(link.stream()) as stream:
+            await anext(stream)
+            assert [await link.identify(), await link.identify()] == [{}, {}]
+            assert units.asked == [9]
+            assert [(await anext(stream))[0] for _ in range(3)] == [modbus_frame(9, 3, 0, 10, truth(9, 3, 0, 10))] * 3
+
+
+@each_wire
 async def test_every_poll_has_an_interval_of_its_own(kind: str) -> None:
     protocol = Modbus(polls=(Poll(3, 0, 1, 0.03), Poll(3, 50, 2, 10.0)))
     async with wire(kind, Units()) as address:

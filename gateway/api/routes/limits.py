@@ -20,7 +20,7 @@ from gateway.api.problems import ProblemError, Reason, not_found
 from gateway.api.schemas import UnitFilter
 from gateway.api.services import Services
 from gateway.contract.quantity import HOUR
-from gateway.rules.patient import LimitRefused, Patient, check_limit, row_for
+from gateway.rules.patient import LimitRefused, Patient, check_limit, row_for, silent_on
 
 router = APIRouter(tags=["limits"])
 PersonId = Annotated[str, Path(min_length=1, max_length=36, description="pseudonym of a person")]
@@ -39,9 +39,8 @@ async def catalogue(actor: AlertViewer, services: TheServices, unit: UnitFilter 
     if await services.read(lambda db: services.registry.unit(db, unit, actor.scope)) is None:
         raise not_found("unit")
     patient = services.patient_of(unit)
-    population = patient.placed.population
     fitted = ((row, row_for(row, patient) or row) for row in ruleset.rows.values())
-    rows = [shown.describe() | {"refused": row.refuses(population)} for row, shown in fitted]
+    rows = [shown.describe() | {"refused": silent_on(row, patient)} for row, shown in fitted]
     return {"version": ruleset.version, "items": rows}
 
 
@@ -54,7 +53,7 @@ async def limits(
 ) -> Row:
     """Limits that replace those of the catalogue for this person, newest first."""
     now = services.clock()
-    await services.read(lambda db: _patient(db, person, actor, services))
+    await services.read(lambda db: person_of(db, person, actor, services))
     rows = await services.read(lambda db: services.limits.limits(db, person, now, open_only=not every))
     return {"items": rows}
 
@@ -69,7 +68,7 @@ async def limits(
 async def set_limit(person: PersonId, body: NewPersonLimit, actor: LimitKeeper, services: TheServices) -> Row:
     """Counts from now until it expires or is ended, on every device that speaks for the person."""
     now = services.clock()
-    patient = await services.read(lambda db: _patient(db, person, actor, services))
+    patient = await services.read(lambda db: person_of(db, person, actor, services))
     if not now < body.expires_at <= now + LONGEST:
         raise ProblemError(422, Reason.INVALID_REQUEST, "it has to expire, within 90 days")
     refused = check_limit(services.ruleset.rows, patient, body.rule, body.limit)
@@ -102,7 +101,7 @@ async def set_limit(person: PersonId, body: NewPersonLimit, actor: LimitKeeper, 
 )
 async def end_limit(person: PersonId, limit: LimitId, actor: LimitKeeper, services: TheServices) -> Row:
     """The catalogue's limit counts again."""
-    await services.read(lambda db: _patient(db, person, actor, services))
+    await services.read(lambda db: person_of(db, person, actor, services))
     row = await services.read(lambda db: services.limits.limit(db, person, limit))
     if row is None:
         raise not_found("limit")
@@ -123,7 +122,7 @@ async def end_limit(person: PersonId, limit: LimitId, actor: LimitKeeper, servic
 @router.get("/people/{person}/clinical", response_model=ClinicalState, summary="Clinical facts", responses={404: {}})
 async def clinical(person: PersonId, actor: LimitKeeper, services: TheServices) -> Row:
     """Pregnancy and oxygen target as recorded, and the population that limits and scores take the person for."""
-    patient = await services.read(lambda db: _patient(db, person, actor, services))
+    patient = await services.read(lambda db: person_of(db, person, actor, services))
     row = await services.read(lambda db: services.people.person(db, person, actor.scope))
     return _facts(row or {}, patient)
 
@@ -134,7 +133,7 @@ async def clinical(person: PersonId, actor: LimitKeeper, services: TheServices) 
 async def record(person: PersonId, body: ClinicalFacts, actor: LimitKeeper, services: TheServices) -> Row:
     """A clinician's word; it replaces what was recorded before, and is audited."""
     now = services.clock()
-    await services.read(lambda db: _patient(db, person, actor, services))
+    await services.read(lambda db: person_of(db, person, actor, services))
     facts: dict[str, Any] = {**body.model_dump(mode="json"), "recorded_by": actor.name, "recorded_at": now}
 
     def job(db: Connection) -> Patient | None:
@@ -153,7 +152,12 @@ def _facts(row: Row, patient: Patient) -> Row:
     return stated | {name: row.get(name) for name in ("spo2_target", "recorded_by", "recorded_at")}
 
 
-def _patient(db: Connection, person: str, actor: Actor, services: Services) -> Patient:
+def person_of(db: Connection, person: str, actor: Actor, services: Services) -> Patient:
+    """A person in the actor's scope, as far as limits depend on them.
+
+    Raises:
+        ProblemError: 404, unknown or at no site in the actor's scope.
+    """
     if services.people.person(db, person, actor.scope) is None:
         raise not_found("person")
     return services.limits.patient(db, person, services.clock()) or Patient(person)

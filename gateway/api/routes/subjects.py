@@ -13,6 +13,7 @@ from gateway.api.problems import ProblemError, Reason, not_found
 from gateway.api.routes.people import AssociationId, PersonId
 from gateway.api.routes.signals import From, To, ucum
 from gateway.api.schemas import MAX_INSTANT, AssociationState, Cursor, Happening, Page
+from gateway.api.wordings import wordings_of
 from gateway.contract.quantity import QUANTITIES
 
 router = APIRouter(tags=["subjects"])
@@ -49,11 +50,18 @@ async def sessions(
     limit: Annotated[int, Query(ge=1, le=100, description="rows of one page")] = 20,
     cursor: Cursor = None,
 ) -> Row:
-    """Newest first, each with what was measured in it."""
+    """Newest first, each with what was measured in it and what that is called."""
     page, now = page_request(limit, cursor), services.clock()
-    rows = await services.read(lambda db: services.subjects.sessions(db, row["id"], page, now, start=from_at, end=to))
-    for one in rows:
-        one["measured"] = [{**value, "unit": ucum(value["quantity"])} for value in one["measured"]]
+
+    def job(db: Connection) -> list[Row]:
+        found = services.subjects.sessions(db, row["id"], page, now, start=from_at, end=to)
+        for one in found:
+            whose = one["measured"] if one["voided_at"] is None else ()
+            one["wordings"] = wordings_of(db, one["subject"], whose, services)
+            one["measured"] = [{**value, "unit": ucum(value["quantity"])} for value in one["measured"]]
+        return found
+
+    rows = await services.read(job)
     return page_of(rows, page, lambda one: (one["start_at"], str(one["id"])))
 
 

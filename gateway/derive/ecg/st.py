@@ -6,7 +6,7 @@ Goldberger) where the device does not send them. A pure function: same samples, 
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,20 +25,32 @@ _TP_END: Final = 0.24  # s before QRS onset: there P has not begun
 _TP_SCATTER: Final = 0.02  # mV: a diastole that moves more is no reference
 
 
+class Examined(NamedTuple):
+    """A report and the median beat it was read from, its rows in the order of the report's leads."""
+
+    report: StReport
+    beat: MedianBeat | None  # None when the report says why nothing was measured
+
+
 def measure(leads: Mapping[str, NDArray[Any]], fs: float, low_cut_hz: float | None) -> StReport:
     """ST levels of a stretch of ECG, or a report that says why there are none.
 
     ``leads``: (n,) mV each, without gaps; ``low_cut_hz``: None when the device does not say.
     """
+    return examine(leads, fs, low_cut_hz).report
+
+
+def examine(leads: Mapping[str, NDArray[Any]], fs: float, low_cut_hz: float | None) -> Examined:
+    """`measure`, with what it looked at."""
     given = {name: row for spelt, row in leads.items() if (name := canonical(spelt)) is not None}
     seconds = min((row.size for row in given.values()), default=0) / fs
     if refused := refusals(given, seconds, fs, low_cut_hz):
-        return StReport(fs, seconds, low_cut_hz, refused)
+        return Examined(StReport(fs, seconds, low_cut_hz, refused), None)
     names, mv = _complete(given)
     beat = median_beat(mv, [names.index(name) for name in names if name not in LIMB], fs)
     if beat is None:
-        return StReport(fs, seconds, low_cut_hz, (NO_BEATS,))
-    return StReport(
+        return Examined(StReport(fs, seconds, low_cut_hz, (NO_BEATS,)), None)
+    report = StReport(
         fs, seconds, low_cut_hz,
         leads=_levels(names, beat),
         derived=tuple(name for name in LIMB if name not in given),
@@ -51,6 +63,7 @@ def measure(leads: Mapping[str, NDArray[Any]], fs: float, low_cut_hz: float | No
         pacing=paced(mv[[names.index(name) for name in ("II", "V1", "V5")]], beat.beats, fs),
         einthoven_mv=_disagreement(given),
     )  # fmt: skip
+    return Examined(report, beat)
 
 
 def _complete(given: Mapping[str, NDArray[Any]]) -> tuple[tuple[str, ...], Floats]:

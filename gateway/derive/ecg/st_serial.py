@@ -31,27 +31,33 @@ class LeadChange(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """``leads``: those both ECGs have, in the newer one's order. ``reserve``: why the two may not be comparable."""
+    """``leads``: those both ECGs have, in the newer one's order. ``reserve``: why the two may not be comparable.
+
+    ``missing``: leads that only one of the two has.
+    """
 
     leads: tuple[LeadChange, ...]
     reserve: tuple[str, ...]
+    missing: tuple[str, ...] = ()
 
 
 def compare(now: StReport, before: StReport) -> Comparison:
     """Per-lead change from ``before`` to ``now``; no leads when either could not be measured."""
+    if now.refused or before.refused:
+        return Comparison((), ("not-measured",))
     earlier = {lead.lead: lead for lead in before.leads}
     changes = tuple(
         LeadChange(lead.lead, old.j, lead.j, round(lead.j - old.j, 4), old.t_wave, lead.t_wave)
         for lead in now.leads
         if (old := earlier.get(lead.lead)) is not None
     )
-    return Comparison(changes, _reserve(now, before))
+    both = {change.lead for change in changes}
+    missing = tuple(lead.lead for lead in (*now.leads, *before.leads) if lead.lead not in both)
+    return Comparison(changes, _reserve(now, before), missing)
 
 
 def _reserve(now: StReport, before: StReport) -> tuple[str, ...]:
     found = []
-    if now.refused or before.refused:
-        found.append("not-measured")
     if now.low_cut_hz != before.low_cut_hz:
         found.append("filters-differ")
     if abs(now.qrs_ms - before.qrs_ms) >= QRS_MS or now.pacing != before.pacing:

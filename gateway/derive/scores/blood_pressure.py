@@ -30,6 +30,7 @@ class Table(msgspec.Struct, frozen=True):
     """``grades``: rising; whoever reaches none is ``normal``."""
 
     name: str
+    source: str
     grades: tuple[Grade, ...]
 
 
@@ -44,11 +45,15 @@ class Category(msgspec.Struct, frozen=True):
 
 
 _GRADES: Final = (Grade("grade-1", 140, 90), Grade("grade-2", 160, 100), Grade("grade-3", 180, 110))
-CHINA: Final = Table("china", (Grade("high-normal", 120, 80), *_GRADES))
-ESC: Final = Table("esc", (Grade("high-normal", 130, 85), *_GRADES))
+CHINA: Final = Table(
+    "china", "Chinese guidelines for the management of hypertension", (Grade("high-normal", 120, 80), *_GRADES)
+)
+ESC: Final = Table("esc", "grades of the European guideline (ESC/ESH)", (Grade("high-normal", 130, 85), *_GRADES))
 # "Crisis" is above 180/120 after rounding; "elevated" is by the systolic alone: 80 diastolic is stage 1 already.
 AHA: Final = Table(
-    "aha", (Grade("elevated", 120, 80), Grade("stage-1", 130, 80), Grade("stage-2", 140, 90), Grade("severe", 181, 121))
+    "aha",
+    "ACC/AHA guideline 2017",
+    (Grade("elevated", 120, 80), Grade("stage-1", 130, 80), Grade("stage-2", 140, 90), Grade("severe", 181, 121)),
 )
 TABLES: Final = {table.name: table for table in (CHINA, AHA, ESC)}
 

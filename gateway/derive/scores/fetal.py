@@ -18,6 +18,7 @@ from gateway.derive.population import Placed, Population
 from gateway.derive.scores.score import Refused, half_up, refuse
 
 NAME: Final = "fetal-heart-rate"
+SOURCE: Final = "FIGO 2015"
 POPULATIONS: Final = frozenset({Population.PREGNANT})
 WINDOW: Final = 10 * MINUTE
 LOW: Final = 110.0
@@ -33,6 +34,11 @@ class FetalState(msgspec.Struct, frozen=True):
     code: str  # normal, tachycardia, bradycardia, signal-loss, filling
     baseline: float | None
     loss: float
+
+
+def code_of(baseline: float) -> str:
+    """What a baseline is called."""
+    return "bradycardia" if baseline < LOW else "tachycardia" if baseline > HIGH else "normal"
 
 
 class FetalTrace:
@@ -64,8 +70,7 @@ class FetalTrace:
         if loss > MOST_LOSS:
             return FetalState(now, "signal-loss", None, loss)
         baseline = half_up(median(value for _, value in self._values))
-        code = "bradycardia" if baseline < LOW else "tachycardia" if baseline > HIGH else "normal"
-        return FetalState(now, code, baseline, loss)
+        return FetalState(now, code_of(baseline), baseline, loss)
 
     def _loss(self, start: Instant, now: Instant) -> float:
         """Share of start .. now that no value stands for."""

@@ -13,6 +13,7 @@ from gateway.derive.population import MATERNAL, Placed, Population
 from gateway.derive.scores.score import Refused, half_up, refuse
 
 NAME: Final = "glucose-class"
+SOURCE: Final = "ADA Standards of Care; consensus on time in range"
 MG_PER_MMOL: Final = 18.0156
 POPULATIONS: Final = frozenset(Population) - MATERNAL - {Population.NEONATE}
 URGENT_LOW: Final = 3.9

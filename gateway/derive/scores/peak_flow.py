@@ -12,9 +12,16 @@ from gateway.derive.population import YEAR_DAYS, Placed
 from gateway.derive.scores.score import Refused, half_up
 
 NAME: Final = "peak-flow-zone"
+SOURCE: Final = "NHLBI EPR-3 (2007)"
 YOUNGEST_DAYS: Final = round(5 * YEAR_DAYS)
 GREEN_FROM: Final = 80.0
 YELLOW_FROM: Final = 50.0
+
+
+class Plan(msgspec.Struct, frozen=True, tag="peak-flow", tag_field="kind"):
+    """What a clinician has recorded: the best flow of somebody's good weeks, L/min."""
+
+    personal_best: float
 
 
 class PeakFlow(msgspec.Struct, frozen=True):
@@ -33,9 +40,22 @@ def zone(flow: float, personal_best: float, placed: Placed, age_days: int | None
     """
     if personal_best <= 0:
         raise ValueError(f"personal best {personal_best}")
-    if age_days is not None and 0 <= age_days < YOUNGEST_DAYS:
-        return Refused(NAME, placed.population, "made for people from five years on")
+    refused = refuse_age(placed, age_days)
+    if refused is not None:
+        return refused
     # Not rounded first: 79.6 % is not green.
     zones = (("green", GREEN_FROM), ("yellow", YELLOW_FROM))
     colour = next((name for name, share in zones if 100 * flow >= share * personal_best), "red")
     return PeakFlow(colour, half_up(100 * flow / personal_best), placed.assumed)
+
+
+def limits(plan: Plan) -> tuple[float, float]:
+    """Below the first the flow is yellow, below the second red; L/min."""
+    return GREEN_FROM * plan.personal_best / 100, YELLOW_FROM * plan.personal_best / 100
+
+
+def refuse_age(placed: Placed, age_days: int | None) -> Refused | None:
+    """The refusal of somebody too young to blow as hard as they can."""
+    if age_days is not None and 0 <= age_days < YOUNGEST_DAYS:
+        return Refused(NAME, placed.population, "made for people from five years on", "too-young")
+    return None

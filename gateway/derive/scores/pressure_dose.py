@@ -8,7 +8,7 @@ hyperbola of Reswick and Rogers 1976, which is known to be too lenient for short
 this project's. From memory (domain facts 10.1), for a site to confirm: they rank zones, they foretell no injury.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -38,7 +38,7 @@ class BadMap(ValueError):
     """A map of another mat."""
 
 
-class Dose(msgspec.Struct, frozen=True):
+class Dose(msgspec.Struct, frozen=True, omit_defaults=True):
     """One zone. ``value``, kPa min, since ``since``; ``pressure``: kPa now, None when its cells give nothing."""
 
     value: float = 0.0
@@ -47,17 +47,14 @@ class Dose(msgspec.Struct, frozen=True):
     relieved_at: Instant | None = None  # when the pressure last fell below the threshold
     unknown: int = 0  # us within the dose of which nothing is known
 
-    @property
-    def exceeded(self) -> bool:
-        return self.value >= LIMIT
-
 
 class DoseMap:
     """One mat. Feed it maps in order of time; an older one is passed over."""
 
-    def __init__(self) -> None:
-        self.doses: dict[str, Dose] = dict.fromkeys(ZONES, Dose())
-        self._at: Instant | None = None
+    def __init__(self, doses: Mapping[str, Dose] | None = None, at: Instant | None = None) -> None:
+        """``doses``, as of ``at``: where a process before this one left off; a zone that is not named has none."""
+        self.doses: dict[str, Dose] = dict.fromkeys(ZONES, Dose()) | dict(doses or {})
+        self.at = at  # of the newest map
 
     def feed(self, kpa: Sequence[float | None], at: Instant, over: Sequence[int] = ()) -> None:
         """Takes a map, row by row. ``over``: cells that measure more than they can.
@@ -67,33 +64,48 @@ class DoseMap:
         """
         if len(kpa) != ROWS * COLUMNS:
             raise BadMap(f"{len(kpa)} cells")
-        if self._at is not None and at <= self._at:
+        if self.at is not None and at <= self.at:
             return
-        step = 0 if self._at is None else at - self._at
+        step = 0 if self.at is None else at - self.at
         beyond = frozenset(over)
         for zone, cells in ZONES.items():
             measured = [OVER if cell in beyond else kpa[cell] for cell in cells]
             highest = max((value for value in measured if value is not None), default=None)
             self.doses[zone] = advance(self.doses[zone], highest, at, step)
-        self._at = at
+        self.at = at
 
     def reset(self, at: Instant) -> None:
-        """Somebody has turned the person, or helped them out of bed."""
-        self.doses = dict.fromkeys(ZONES, Dose())
-        self._at = at
+        """Somebody has turned the person, or helped them out of bed.
+
+        When it is recorded late, what has pressed since then counts for a new dose, but nobody knows any more how hard.
+        """
+        late = 0 if self.at is None else max(0, self.at - at)
+        doses = self.doses.items()
+        self.doses = {
+            zone: Dose(0.0, at, one.pressure, None, late) if late and _loads(one) else Dose() for zone, one in doses
+        }
+        self.at = max(at, self.at or at)
 
     @property
     def worst(self) -> tuple[str, Dose]:
         """The zone with the largest dose; of equal ones the first of `ZONES`."""
         return max(self.doses.items(), key=lambda entry: entry[1].value)
 
+    @property
+    def loaded(self) -> bool:
+        """Whether somebody bears down on the mat now."""
+        return any(_loads(dose) for dose in self.doses.values())
+
+
+def _loads(dose: Dose) -> bool:
+    return dose.pressure is not None and dose.pressure >= THRESHOLD
+
 
 def advance(dose: Dose, pressure: float | None, at: Instant, step: int) -> Dose:
     """A zone's dose after ``step`` us under the pressure it had, now ``pressure``."""
     stood = min(step, LONGEST_STEP)
     unknown = dose.unknown + (step - stood if dose.pressure is not None else step)
-    loaded = dose.pressure is not None and dose.pressure >= THRESHOLD
-    value = dose.value + (dose.pressure or 0.0) * stood / MINUTE if loaded else dose.value
+    value = dose.value + (dose.pressure or 0.0) * stood / MINUTE if _loads(dose) else dose.value
     if pressure is None:
         return Dose(value, dose.since, None, None, unknown)
     if pressure >= THRESHOLD:

@@ -15,6 +15,7 @@ from gateway.derive.population import ADULTS, YEAR_DAYS
 from gateway.derive.scores.score import Person, Refused, refuse
 
 NAME: Final = "rehab-heart-rate"
+SOURCE: Final = "ACSM; Karvonen 1957; Tanaka 2001; to be confirmed by the site"
 EARLY_RISE: Final = {"infarction": 20.0, "surgery": 30.0}
 EARLY_CEILING: Final = 120.0
 LOW_SHARE: Final = 0.4
@@ -22,7 +23,7 @@ HIGH_SHARE: Final = 0.8
 BELOW_ISCHAEMIA: Final = 10.0
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(msgspec.Struct, frozen=True, tag="rehab", tag_field="kind"):
     """What a clinician has recorded; rates in 1/min. ``early``: why somebody trains in hospital; None = outpatient."""
 
     resting: float
@@ -54,7 +55,8 @@ def limits(plan: Plan, person: Person) -> Limits | Refused:
     if maximum is None:
         if person.age_days is None or plan.beta_blocker:
             why = "a beta blocker" if plan.beta_blocker else "an unknown age"
-            return Refused(NAME, placed.population, f"no exercise test, and {why} allows no estimate of the maximum")
+            sentence = f"no exercise test, and {why} allows no estimate of the maximum"
+            return Refused(NAME, placed.population, sentence, "no-maximum")
         maximum = 208 - 0.7 * (person.age_days / YEAR_DAYS)
     reserve = maximum - plan.resting
     low, stop = plan.resting + LOW_SHARE * reserve, plan.resting + HIGH_SHARE * reserve
@@ -67,7 +69,7 @@ def _within(plan: Plan, person: Person, found: Limits) -> Limits | Refused:
     if plan.ischaemic_threshold is not None:
         stop = min(stop, plan.ischaemic_threshold - BELOW_ISCHAEMIA)
     if stop <= plan.resting:
-        return Refused(NAME, person.placed.population, "the plan leaves no room above the resting rate")
+        return Refused(NAME, person.placed.population, "the plan leaves no room above the resting rate", "no-room")
     return Limits(min(found.low, stop), stop, found.estimated, found.assumed)
 
 

@@ -89,11 +89,12 @@ class Score(msgspec.Struct, frozen=True):
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """A score that is not made for this person."""
+    """A score that is not made for this person. ``code``: the reason as a word, for pages in any language."""
 
     name: str
     population: Population
     reason: str
+    code: str = "population"
 
 
 Result: TypeAlias = Score | Refused
@@ -232,7 +233,7 @@ def refuse(name: str, placed: Placed, allowed: frozenset[Population]) -> Refused
     if placed.population in allowed and (not placed.assumed or Population.ADULT in allowed):
         return None
     if placed.assumed:
-        return Refused(name, placed.population, "age is not known")
+        return Refused(name, placed.population, "age is not known", "age-unknown")
     made_for = ", ".join(sorted(allowed))
     return Refused(name, placed.population, f"made for {made_for}; this person is {placed.population}")
 

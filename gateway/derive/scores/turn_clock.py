@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import HOUR, MINUTE
-from gateway.derive.scores.pressure_dose import Dose
+from gateway.derive.scores.pressure_dose import LIMIT, Dose
 
 NAME: Final = "turn-clock"
 TURN_EVERY: Final = 2 * HOUR
@@ -63,15 +63,17 @@ class NotConfirmable(ValueError):
     """Nobody confirmed it, or too late."""
 
 
-def propose(zone: str, dose: Dose, clock: TurnClock, mode: str | None, now: Instant) -> Proposal | None:
+def propose(
+    zone: str, dose: Dose, clock: TurnClock, mode: str | None, now: Instant, limit: float = LIMIT
+) -> Proposal | None:
     """To let the mattress alternate, when a zone has had too much or a turn is overdue; None when it does already.
 
     ``mode``: the mattress' own word. Off and CPR are for whoever stands at the bed, and an unknown one is not judged.
     """
-    overdue = clock.state(now) == "overdue"
-    if mode != "static" or not (dose.exceeded or (overdue and dose.value > 0)):
+    exceeded, overdue = dose.value >= limit, clock.state(now) == "overdue"
+    if mode != "static" or not (exceeded or (overdue and dose.value > 0)):
         return None
-    reason = "dose" if dose.exceeded else "turn-overdue"
+    reason = "dose" if exceeded else "turn-overdue"
     return Proposal("set-mattress-mode", {"mode": "alternate"}, reason, zone, dose.value, now, now + LAPSES_AFTER)
 
 

@@ -9,8 +9,25 @@ from typing import Final
 import msgspec
 
 from gateway.contract.envelope import Instant
+from gateway.contract.quantity import MINUTE
 
 NAME: Final = "missed-uploads"
+
+
+class Plan(msgspec.Struct, frozen=True, tag="uploads", tag_field="kind"):
+    """What was agreed with somebody at home. ``quantity``: what is awaited; None = any measurement of theirs."""
+
+    every_minutes: int
+    grace_minutes: int = 0
+    quantity: str | None = None
+
+    @property
+    def every(self) -> int:
+        return self.every_minutes * MINUTE
+
+    @property
+    def grace(self) -> int:
+        return self.grace_minutes * MINUTE
 
 
 class Tier(msgspec.Struct, frozen=True):

@@ -22,6 +22,8 @@ from gateway.adapters import (
     limits,
     notifications,
     people,
+    plans,
+    pressure_care,
     registry,
     rosters,
     silences,
@@ -37,6 +39,7 @@ from gateway.api.services import Services
 from gateway.commands.desk import CommandDesk
 from gateway.contract.topic import UnitAddress, UnitKind
 from tests.unit.api.desks import SECOND, T0, Book, Clock, Orders, Quiet, Recorded, Service
+from tests.unit.api.turns import Turning, lie
 
 __all__ = ["SECOND", "T0", "Clock"]  # beside what is defined here
 
@@ -181,7 +184,8 @@ def furnish(engine: Engine) -> None:
         put(engine, tables.unit_link, {
             "unit": unit, "presence": "online", "epoch": "0" * 16, "hello_at": T0, "clock_offset": 10,
             "clock_error": 5,
-            "hello": b'{"presence":"online","epoch":"0000000000000000","sent_at":1,"outbox_records":7,"firmware":"1"}',
+            "hello": b'{"presence":"online","epoch":"0000000000000000","sent_at":1,"outbox_records":7,"firmware":"1",'
+            b'"devices":[{"device":"monitor","kind":"gnss","link":"connected","firmware":"2.1"}]}',
         })  # fmt: skip
         put(engine, tables.device, {"unit": unit, "device": "monitor", "first_seen_at": T0})
         put(engine, tables.latest, {
@@ -197,6 +201,11 @@ def furnish(engine: Engine) -> None:
             "id": f"limit-{number}", "person": f"person-{site}", "rule": "heart-rate-high", "limit": 150.0,
             "reason": "王小明 runs", "set_by": "doctor", "set_at": T0 - SECOND, "expires_at": T0 + 86_400 * SECOND,
         })  # fmt: skip
+        put(engine, tables.care_plan, {
+            "id": f"plan-{number}", "person": f"person-{site}", "kind": "uploads", "reason": "王小明 is alone",
+            "plan": '{"kind":"uploads","every_minutes":1440,"grace_minutes":0,"quantity":null}', "set_by": "doctor",
+            "set_at": T0 - SECOND, "expires_at": T0 + 86_400 * SECOND,
+        })  # fmt: skip
         put(engine, tables.association, {
             "id": number, "unit": unit, "device": "monitor", "subject": f"person-{site}", "start_at": T0,
             "source": "manual", "confirmed_by": "doctor",
@@ -208,6 +217,7 @@ def furnish(engine: Engine) -> None:
         care_for(engine, number, unit)
         quiet_for(engine, number, unit, site)
         told_of(engine, number, unit, site)
+        lie(engine, number, unit)
         put(engine, tables.gap, {"id": number, "lane_id": number, "first": 5, "last": 9, "seen_at": T0})
         put(engine, tables.reject, {
             "id": number, "received_at": T0, "subject": f"lm.v1.{site}.ambulance.{unit}.obs", "unit": unit,
@@ -258,6 +268,7 @@ def build(tmp_path: Path, database: Database, clock: Clock) -> Callable[..., Hos
         hub = LiveHub(clock=clock, snapshot=lambda: state, site_of=SITES.get, metrics=metrics)
         history = Recorded()
         not_ready: list[str] = []
+        orders = Orders(database, CommandDesk([], address_of, clock))
         services = Services(
             engine=connect(tmp_path / DATABASE_NAME, readonly=True),
             writer=database,
@@ -274,12 +285,15 @@ def build(tmp_path: Path, database: Database, clock: Clock) -> Callable[..., Hos
             silence_reads=silences,
             rosters=rosters,
             notifications=notifications,
-            commands=Orders(database, CommandDesk([], address_of, clock)),
+            commands=orders,
             command_reads=commands,
             windows=Service(database, clock),
+            turns=Turning(database, clock, orders),
+            turn_reads=pressure_care,
             care=care,
             subjects=subjects,
             limits=limits,
+            plans=plans,
             metrics=metrics,
             readiness=lambda: not_ready,
             clock=clock,

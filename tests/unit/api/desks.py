@@ -37,6 +37,8 @@ class Segment:
     leads: Sequence[str]
     n0: int
     samples: Any
+    filter: str = "0.05-150 Hz"
+    practice: bool = False
 
 
 @dataclass

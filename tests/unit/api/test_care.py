@@ -119,7 +119,24 @@ async def test_devices_in_pages(hospital: Hospital) -> None:
     assert (one["kind"], one["serial"], one["calibration_due"]) == ("patient_monitor", "SN-1", "2027-03-01")
     hospital.clock.now = T0 + 65
     later = (await ask(hospital, "ops", "GET", DEVICE)).json()
-    assert (later["received_at"], later["age"], later["firmware"]) == (T0 + 5, 60, "1")
+    assert (later["received_at"], later["age"]) == (T0 + 5, 60)
+
+
+async def test_a_device_has_the_link_and_the_firmware_its_agent_says(hospital: Hospital) -> None:
+    engine = hospital.database.engine
+    put(engine, tables.device, {"unit": "amb-001", "device": "old-box", "first_seen_at": T0})
+    shown = (await ask(hospital, "ops", "GET", DEVICE)).json()
+    assert (shown["link"], shown["firmware"]) == ("connected", "2.1")
+    assert shown["kind"] == "patient_monitor", "what somebody entered goes before what the agent says"
+    unknown = (await ask(hospital, "ops", "GET", "/api/v1/units/amb-001/devices/old-box")).json()
+    assert [unknown[name] for name in ("link", "firmware", "kind")] == [None, None, None]
+    with engine.begin() as db:
+        db.execute(tables.unit_link.update().values(presence="offline"))
+    away = (await ask(hospital, "ops", "GET", DEVICE)).json()
+    assert (away["link"], away["firmware"]) == (None, "2.1"), "who could say how it is reached?"
+    with engine.begin() as db:
+        db.execute(tables.device_care.delete())
+    assert (await ask(hospital, "ops", "GET", DEVICE)).json()["kind"] == "gnss"
 
 
 async def test_a_swap_keeps_history(hospital: Hospital) -> None:

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from gateway.api.live import CLOSE_TOO_SLOW, HISTORY, RESUME_US, TEXT_RING, WAVE_RING, LiveHub, Screen, frame_bytes
 from gateway.api.permissions import Sight
 from gateway.api.ports import Actor, Role, Snapshot
-from gateway.ports import LiveFeed
+from gateway.ports import LiveFeed, MuteBoard
 from tests.unit.api.conftest import SITES, SUBJECT, T0, Clock, alert_row, unit_state
 
 WAVE = b"\x83frame"
@@ -341,3 +341,18 @@ def test_every_sight_is_encoded_once(bench: Bench) -> None:
     bench.hub.notify("event", "amb-001", {"name": "boarded"})
     message = bench.hub._history[-1]
     assert message.text(Sight.MASKED) is message.text(Sight.FULL), "nobody is named: one text for all"
+
+
+def test_an_account_is_a_mute_board_when_none_of_its_boards_can_be_heard(bench: Bench) -> None:
+    first, second = (bench.hub.open(Actor("ward-3", Role.NURSE, ("north",), f"s-{n}")) for n in range(2))
+    assert bench.hub.mute_boards() == [], "it has not said what it is"
+    bench.hub.sound(first, board=True, silent_us=5_000_000)
+    assert bench.hub.mute_boards() == [MuteBoard("ward-3", frozenset({"north"}), T0 - 5_000_000)]
+    bench.hub.sound(second, board=True, silent_us=None)
+    assert bench.hub.mute_boards() == [], "the other one sounds"
+    bench.hub.sound(second, board=True, silent_us=0)
+    assert bench.hub.mute_boards() == [MuteBoard("ward-3", frozenset({"north"}), T0)]
+    bench.hub.sound(second, board=False, silent_us=9_000_000)
+    assert [one.since for one in bench.hub.mute_boards()] == [T0 - 5_000_000], "somebody sits at the other one"
+    bench.hub.leave(first)
+    assert bench.hub.mute_boards() == []

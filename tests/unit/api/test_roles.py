@@ -25,6 +25,7 @@ TABLE: list[tuple[str, str, dict[str, Any] | None, set[Role]]] = [
     ("GET /api/v1/units/{unit}/series", f"?quantity=spo2&{WINDOW}", None, ALL),
     ("GET /api/v1/units/{unit}/waveform", f"?device=monitor&{WINDOW}", None, ALL),
     ("GET /api/v1/units/{unit}/events", f"?{WINDOW}", None, ALL),
+    ("GET /api/v1/units/{unit}/ecg", f"?device=monitor&at={T0}", None, ALL),
     ("GET /api/v1/alerts", "", None, ALL),
     ("GET /api/v1/alerts/{alert}", "", None, ALL),
     ("POST /api/v1/alerts/{alert}/acknowledge", "", None, CLINICAL | {Role.DISPATCHER}),
@@ -58,6 +59,9 @@ TABLE: list[tuple[str, str, dict[str, Any] | None, set[Role]]] = [
         {"name": "link-mode", "arguments": {"mode": "weak"}, "reason": "a test of the radio"},
         KEEPERS,
     ),
+    ("GET /api/v1/units/{unit}/pressure-care", "", None, ALL),
+    ("POST /api/v1/units/{unit}/pressure-care/proposals/{proposed_at}/confirm", "", {"reason": "sacrum"}, CLINICAL),
+    ("POST /api/v1/units/{unit}/pressure-care/turns", "", {}, CLINICAL),
     ("GET /api/v1/people", "", None, ALL),
     ("POST /api/v1/people", "", {"name": "李四"}, CLINICAL),
     ("GET /api/v1/people/{person}", "", None, ALL),
@@ -98,6 +102,15 @@ TABLE: list[tuple[str, str, dict[str, Any] | None, set[Role]]] = [
         CLINICAL,
     ),
     ("DELETE /api/v1/people/{person}/limits/{limit}", "", None, CLINICAL),
+    ("GET /api/v1/people/{person}/plans", "", None, CLINICAL),
+    (
+        "POST /api/v1/people/{person}/plans",
+        "",
+        {"plan": {"kind": "peak-flow", "personal_best": 480}, "reason": "asthma", "expires_at": T0 + 60_000_000},
+        CLINICAL,
+    ),
+    ("DELETE /api/v1/people/{person}/plans/{plan}", "", None, CLINICAL),
+    ("GET /api/v1/people/{person}/wordings", "", None, ALL),
     ("GET /api/v1/people/{person}/clinical", "", None, CLINICAL),
     ("PUT /api/v1/people/{person}/clinical", "", {"pregnancy": "none", "spo2_target": "88-92"}, CLINICAL),
     ("GET /api/v1/gaps", "", None, ALL),
@@ -116,9 +129,10 @@ TABLE: list[tuple[str, str, dict[str, Any] | None, set[Role]]] = [
 ]
 OPEN = {"GET /healthz", "GET /readyz", "GET /metrics", "GET /api/v1/about", "POST /api/v1/session"}
 NAMES = {
+    "proposed_at": str(T0 - 60_000_000),
     "unit": "amb-001", "alert": "alert-1", "person": "person-north", "association": "1", "reject": "1",
     "name": "nurse.south", "command": "command-1", "device": "monitor",
-    "notification": "notification-1", "silence": "silence-1", "shift": "shift-1", "limit": "limit-1",
+    "notification": "notification-1", "silence": "silence-1", "shift": "shift-1", "limit": "limit-1", "plan": "plan-1",
 }  # fmt: skip
 
 

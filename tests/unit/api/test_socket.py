@@ -225,3 +225,26 @@ async def test_forty_screens_get_every_alert(hospital: Hospital, server: Server)
         for screen in screens:
             got = [(await next_of(screen, "alert"))["alert"]["id"] for _ in range(50)]
             assert got == [str(number) for number in range(50)]
+
+
+async def test_a_screen_says_that_it_is_a_board_and_makes_no_sound(hospital: Hospital, server: Server) -> None:
+    async with watch(server, await sign_in(server, "doctor")) as screen:
+        await screen.send(json.dumps({"type": "sound", "board": True, "silent_ms": 7000}))
+        await subscribe(screen)
+        await next_of(screen, "snapshot")
+        [mute] = hospital.hub.mute_boards()
+        assert (mute.account, mute.since) == ("doctor", hospital.clock.now - 7_000_000)
+        await screen.send(json.dumps({"type": "sound", "board": True, "silent_ms": None}))
+        await subscribe(screen)
+        await next_of(screen, "snapshot")
+        assert hospital.hub.mute_boards() == []
+
+
+@pytest.mark.parametrize("silent_ms", [-1, 10**15, "7"])
+async def test_a_screen_that_says_nonsense_of_its_sound_is_cut_off(server: Server, silent_ms: Any) -> None:
+    async with watch(server, await sign_in(server, "doctor")) as screen:
+        await screen.send(json.dumps({"type": "sound", "board": True, "silent_ms": silent_ms}))
+        with pytest.raises(ConnectionClosed) as closed:
+            await next_of(screen, "snapshot")
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == live_socket.CLOSE_BAD_MESSAGE

@@ -4,7 +4,19 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from gateway.contract.envelope import MAX_SEQ, Ack, Hello, Lane, LaneAck, LaneState, LinkMode, Presence, SeqRange
+from gateway.contract.envelope import (
+    MAX_SEQ,
+    Ack,
+    DeviceLink,
+    DeviceState,
+    Hello,
+    Lane,
+    LaneAck,
+    LaneState,
+    LinkMode,
+    Presence,
+    SeqRange,
+)
 from gateway.contract.observation import Command, Event, Observation, Reply
 from gateway.contract.quantity import LEADS, QUANTITIES
 from gateway.contract.topic import ID_PATTERN
@@ -76,6 +88,13 @@ def lane_states(draw: st.DrawFn) -> LaneState:
     )
 
 
+device_states = st.builds(
+    DeviceState,
+    device=ids,
+    kind=st.text(max_size=20),
+    link=st.none() | st.sampled_from(DeviceLink),
+    firmware=st.text(max_size=20),
+)
 hellos = st.builds(
     Hello,
     presence=st.sampled_from(Presence),
@@ -91,6 +110,7 @@ hellos = st.builds(
     clock_offset=st.none() | instants,
     clock_error=st.none() | st.integers(0, 2**61),
     simulated=st.booleans(),
+    devices=st.lists(device_states, max_size=3),
 )
 lane_acks = st.builds(
     LaneAck, epoch=epochs, lane=st.sampled_from(Lane), watermark=numbers, missing=st.lists(ranges(), max_size=3)

@@ -5,7 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from gateway.contract.envelope import Ack, Hello, Lane, LaneAck, LaneState, LinkMode, Presence, SeqRange
+from gateway.contract.envelope import (
+    Ack,
+    DeviceLink,
+    DeviceState,
+    Hello,
+    Lane,
+    LaneAck,
+    LaneState,
+    LinkMode,
+    Presence,
+    SeqRange,
+)
 from gateway.contract.observation import Command, Event, Observation, Reply
 from gateway.contract.topic import UPLINK, Channel, TopicError, parse_topic
 from gateway.contract.waveform import NO_SAMPLE, WaveFrame
@@ -45,6 +56,14 @@ EXPECTED: dict[str, Message] = {
         ],
         profile="ambulance", firmware="0.1.0", battery=87.5, outbox_records=95, outbox_bytes=240000,
         link_mode=LinkMode.WEAK, clock_offset=-1500, clock_error=800, simulated=True,
+    ),
+    "hello-devices.json": Hello(
+        presence=Presence.ONLINE, epoch=EPOCH, sent_at=1795312820000000, profile="health_kiosk",
+        devices=[
+            DeviceState(device="cuff", kind="blood_pressure_monitor", link=DeviceLink.DISCONNECTED, firmware="1.4"),
+            DeviceState(device="card", kind="card_reader", link=DeviceLink.CONNECTED),
+            DeviceState(device="scale", link=DeviceLink.SILENT), DeviceState(device="ecg"),
+        ],
     ),
     "hello-last-will.json": Hello(presence=Presence.OFFLINE, epoch=EPOCH, sent_at=1795312790000000),
     "ack-full.json": Ack(

@@ -12,6 +12,7 @@ UCUM = {
     "Cel",
     "mmol/L",
     "deg",
+    "kPa.min",
     "m",
     "km/h",
     "1",

@@ -42,14 +42,16 @@ def test_why_two_may_not_be_comparable(now: StReport, before: StReport, reserve:
 
 def test_nothing_to_compare_with() -> None:
     silent = StReport(500.0, 10.0, 0.05, ("no-clear-beats",))
-    assert compare(report(), silent).leads == ()
-    assert "not-measured" in compare(report(), silent).reserve
+    for found in (compare(report(), silent), compare(silent, report())):
+        assert (found.leads, found.reserve, found.missing) == ((), ("not-measured",), ())
 
 
 def test_only_leads_both_have_are_compared_and_t_is_named() -> None:
     now = report(None, lead("V7", j=0.1), lead("V2", t_wave="inverted"))
     found = {row.lead: row for row in compare(now, report()).leads}
     assert "V7" not in found
+    assert compare(now, report()).missing == compare(report(), now).missing == ("V7",)
+    assert compare(report(), report()).missing == ()
     assert (found["V2"].t_before, found["V2"].t_now) == ("upright", "inverted")
 
 

@@ -17,7 +17,9 @@ from firmware_sims.devices import mattress as mattress_sim
 from firmware_sims.scenario import SECOND, Timeline, parse
 from firmware_sims.world import Timed, World
 
-POLLED = [kind for kind in kinds.names() if isinstance(kinds.load(kind).PROTOCOL, Modbus)]
+POLLED = [  # those with registers; modules of inputs have none
+    kind for kind in kinds.names() if isinstance(kinds.load(kind).PROTOCOL, Modbus) and hasattr(kinds.load(kind), "MAP")
+]
 START = 1_767_225_600 * SECOND
 
 

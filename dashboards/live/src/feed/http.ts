@@ -3,13 +3,17 @@ import type {
   About,
   Alert,
   AlertDetail,
+  CarePlan,
   CatalogueRow,
   Command,
   Device,
   Judgement,
   Ladders,
+  NewCarePlan,
   NewShift,
+  PressureCare,
   Segment,
+  SerialEcg,
   Session,
   Shift,
   Silence,
@@ -100,6 +104,10 @@ export const getWaveform = async (unit: string, device: string, from: number, to
     )
   ).segments;
 
+/** The 12-lead ECG of the 10 s before `at`, beside earlier ones. */
+export const getSerialEcg = (unit: string, device: string, at: number): Promise<SerialEcg> =>
+  json("GET", `${unitPath(unit)}/ecg?device=${encodeURIComponent(device)}&at=${at}`);
+
 interface Page<T> {
   items: T[];
   next: string | null;
@@ -137,6 +145,13 @@ export const command = (
   reason: string,
 ): Promise<Command> => json("POST", `${unitPath(unit)}/commands`, { device, name, arguments: args, reason });
 
+// ---- how somebody lies
+export const getPressureCare = (unit: string): Promise<PressureCare> => json("GET", `${unitPath(unit)}/pressure-care`);
+export const recordTurn = (unit: string): Promise<PressureCare> =>
+  json("POST", `${unitPath(unit)}/pressure-care/turns`, {});
+export const confirmProposal = (unit: string, proposedAt: number, reason: string): Promise<Command> =>
+  json("POST", `${unitPath(unit)}/pressure-care/proposals/${proposedAt}/confirm`, { reason });
+
 // ---- alerts
 const alertPath = (id: string): string => `/alerts/${encodeURIComponent(id)}`;
 
@@ -164,3 +179,12 @@ export const getShiftsSince = async (cursor: string): Promise<{ items: Shift[]; 
 export const addShift = (shift: NewShift): Promise<Shift> => json("POST", "/shifts", shift);
 export const removeShift = async (id: string): Promise<void> =>
   void (await call("DELETE", `/shifts/${encodeURIComponent(id)}`));
+
+// ---- care plans
+const plansPath = (person: string): string => `/people/${encodeURIComponent(person)}/plans`;
+
+export const getPlans = async (person: string): Promise<CarePlan[]> =>
+  (await json<{ items: CarePlan[] }>("GET", plansPath(person))).items;
+export const setPlan = (person: string, plan: NewCarePlan): Promise<CarePlan> => json("POST", plansPath(person), plan);
+export const endPlan = (person: string, plan: string): Promise<CarePlan> =>
+  json("DELETE", `${plansPath(person)}/${encodeURIComponent(plan)}`);

@@ -19,6 +19,7 @@ export class Feed {
   private attempt = 0;
   private lastId: number | null = null;
   private waves: readonly string[] = [];
+  private heard: { board: boolean; silentSince: number | null } = { board: false, silentSince: null };
   private stopped = true;
 
   constructor(private readonly listener: FeedListener) {}
@@ -45,12 +46,21 @@ export class Feed {
     if (this.socket?.readyState === WebSocket.OPEN) this.subscribe(this.socket);
   }
 
+  /** Says whether this screen is a board, and since when (local ms) it has made no sound; null = it sounds. */
+  sound(board: boolean, silentSince: number | null): void {
+    this.heard = { board, silentSince };
+    if (this.socket?.readyState === WebSocket.OPEN) this.tellSound(this.socket);
+  }
+
   private open(): void {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}/api/v1/live`);
     socket.binaryType = "arraybuffer";
     this.socket = socket;
-    socket.onopen = () => this.subscribe(socket);
+    socket.onopen = () => {
+      this.subscribe(socket);
+      this.tellSound(socket);
+    };
     socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => this.take(event.data);
     socket.onclose = () => this.closed(socket);
     this.guard(socket);
@@ -58,6 +68,12 @@ export class Feed {
 
   private subscribe(socket: WebSocket): void {
     socket.send(JSON.stringify({ type: "subscribe", units: ["*"], waves: this.waves, since: this.lastId }));
+  }
+
+  private tellSound(socket: WebSocket): void {
+    const { board, silentSince } = this.heard;
+    const silent_ms = silentSince === null ? null : Math.max(0, Math.round(Date.now() - silentSince));
+    socket.send(JSON.stringify({ type: "sound", board, silent_ms }));
   }
 
   private take(data: string | ArrayBuffer): void {

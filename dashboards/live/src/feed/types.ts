@@ -25,6 +25,45 @@ export interface Subject {
 
 export type ByDevice = Readonly<Record<string, Readonly<Record<string, Latest>>>>;
 
+/** What a reading is called; without a code it is refused, or there is a range and no reading yet. */
+export interface Wording {
+  name: string; // of the derivation
+  source: string;
+  table?: string; // of the several a site may have
+  population: string;
+  assumed?: boolean;
+  code?: string | null;
+  at?: number | null;
+  urgent?: boolean;
+  numbers?: Readonly<Record<string, number>>;
+  estimated?: boolean;
+  refused?: string | null;
+}
+export type PlanContent =
+  | {
+      kind: "rehab";
+      resting: number;
+      maximum: number | null;
+      early: "infarction" | "surgery" | null;
+      ischaemic_threshold: number | null;
+      beta_blocker: boolean;
+    }
+  | { kind: "peak-flow"; personal_best: number }
+  | { kind: "uploads"; every_minutes: number; grace_minutes: number; quantity: string | null };
+export interface CarePlan {
+  id: string;
+  person: string;
+  plan: PlanContent;
+  reason: string;
+  set_by: string;
+  set_at: number;
+  expires_at: number;
+  limits: Readonly<Record<string, number>>; // by alert
+  population: string;
+  refused: string | null; // why nothing follows from it now
+}
+export type NewCarePlan = Pick<CarePlan, "plan" | "reason" | "expires_at"> & { replaces: string | null };
+
 export interface UnitState {
   id: string;
   site: string;
@@ -45,6 +84,7 @@ export interface UnitState {
   latest: Record<string, Latest>; // of each quantity the best there is
   by_device?: ByDevice; // what each device says itself
   limits?: Record<string, Limits>;
+  wordings?: readonly Wording[];
 }
 
 export interface Alert {
@@ -189,6 +229,47 @@ export interface Segment {
   samples: number[][]; // one row a lead, in steps of `scale`
 }
 
+export interface EcgLead {
+  lead: string;
+  j: number; // mV at the J point
+}
+/** The beat ST levels were read from, one row a lead, in steps of `scale` mV. */
+export interface MedianBeat {
+  fs: number;
+  onset: number; // sample of QRS onset
+  j: number;
+  scale: number;
+  samples: number[][];
+}
+/** 10 s of stored signal and what was measured in them. */
+export interface EcgShown {
+  unit: string;
+  device: string;
+  start_at: number;
+  end_at: number;
+  refused: string[]; // why nothing was measured
+  heart_rate: number | null;
+  qrs_ms: number | null;
+  leads: EcgLead[];
+  beat: MedianBeat | null;
+}
+export type Which = "previous" | "first" | "prior";
+export interface EarlierEcg {
+  which: Which;
+  ecg: EcgShown;
+  changes: { lead: string; change: number; changed: boolean }[];
+  reserve: string[];
+  missing: string[];
+}
+/** A 12-lead ECG beside earlier ones of the same person. */
+export interface SerialEcg {
+  person: string | null;
+  now: EcgShown;
+  earlier: EarlierEcg[]; // newest first
+  absent: { which: Which; why: string }[];
+  changed_mv: number;
+}
+
 export interface Snapshot {
   type: "snapshot";
   id: number;
@@ -234,6 +315,27 @@ export interface Command {
   refusal: string | null;
   result: Record<string, unknown> | null;
 }
+/** A change of the mattress that somebody may confirm; until then nothing moves. */
+export interface Proposal {
+  proposed_at: number;
+  lapses_at: number;
+  reason: "dose" | "turn-overdue";
+  zone: string;
+  dose: number; // kPa min
+}
+/** How somebody lies, as it was last told. */
+export interface PressureCare {
+  at: number | null; // null = nothing is known of anybody there
+  since: number | null; // they have lain like this; null = nobody is known to lie there
+  turn_every: number; // us; 0 = the site has no turn clock
+  zone: string; // the one with the largest dose, as in "pelvis-middle"; "" = none
+  dose: number; // kPa min
+  limit: number;
+  unknown: number; // us within the dose of which nothing is known
+  mat_at: number | null; // of the newest map
+  proposal: Proposal | null;
+  confirmed_by: string; // "" = nobody
+}
 export interface Device {
   unit: string;
   id: string;
@@ -242,6 +344,8 @@ export interface Device {
   calibration_due: string | null; // a date
   age: number | null; // us since its newest value came
   battery: number | null; // %
+  link: "connected" | "silent" | "disconnected" | null; // as its agent finds it
+  firmware: string | null; // as it says itself
   service: { mode: string; expires_at: number } | null;
 }
 export interface Measured {
@@ -258,6 +362,7 @@ export interface Sitting {
   end_at: number | null; // null = it is on
   voided_at: number | null;
   measured: Measured[];
+  wordings?: readonly Wording[];
 }
 export type Message =
   | Snapshot

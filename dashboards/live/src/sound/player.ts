@@ -7,6 +7,8 @@ import { BURSTS, due, type Pulse } from "./bursts";
 import type { Priority } from "../feed/types";
 
 export const soundAllowed = signal(false);
+/** Since when an alert would make no sound here, local ms; null = it would. */
+export const silentSince = signal<number | null>(Date.now());
 /** Bursts begun since the page was opened, for whoever wants to know that it sounds. */
 export const burstsPlayed = signal(0);
 
@@ -48,6 +50,10 @@ function sound(priority: Priority): void {
 
 /** The most urgent alert that nobody has taken or silenced sounds, again and again. */
 export function startSound(): void {
+  effect(() => {
+    const sounds = soundAllowed.value && soundWanted.value;
+    silentSince.value = sounds ? null : (silentSince.peek() ?? Date.now());
+  });
   effect(() => {
     void local.value; // asks again four times a second
     const calling = openAlerts.value.find(isSounding);

@@ -4,7 +4,7 @@ import * as http from "../feed/http";
 import { Refusal } from "../feed/http";
 import type { Device, Sitting } from "../feed/types";
 import { localUs } from "../time";
-import { keepState, mergeCommand, now, session, STATES } from "./store";
+import { keepCare, keepState, mergeCommand, now, session, STATES } from "./store";
 
 const EVERY = 10_000; // ms
 const LOOK_BACK = 7 * 24 * 3600 * 1_000_000; // us in which a bed has told how it stands: all the gateway answers at once
@@ -56,10 +56,12 @@ export const followSittings = (units: readonly string[]): (() => void) =>
 /** How a bed stood before this page was opened, and what was last commanded there. */
 export async function recall(unit: string): Promise<void> {
   const to = now.peek() || localUs();
-  const [happened, commanded] = await Promise.all([
+  const [happened, commanded, care] = await Promise.all([
     http.getEvents(unit, STATES, to - LOOK_BACK, to),
     http.getCommands(unit),
+    http.getPressureCare(unit),
   ]);
+  keepCare(unit, care);
   for (const event of happened) keepState({ ...event, type: "event", id: 0, unit });
   for (const command of commanded.reverse()) mergeCommand(command);
 }

@@ -1,6 +1,8 @@
 /** Joins the feed to the store and says which waveforms this screen wants. */
-import { effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { Feed } from "../feed/socket";
+import { page } from "../router";
+import { silentSince } from "../sound/player";
 import { keepOnly } from "../signal/streams";
 import { loadSession } from "./actions";
 import { alive, flush, fold, foldFrame, linkLost, session } from "./store";
@@ -9,6 +11,9 @@ const FLUSH_EVERY = 100; // ms
 
 /** Units whose waveforms the shown page draws. */
 export const watched = signal<readonly string[]>([]);
+
+/** People do not sit at it: they wait to be called. */
+const isBoard = computed(() => page.value.at === "board" || page.value.at === "ward");
 
 async function allowed(): Promise<boolean> {
   try {
@@ -42,4 +47,5 @@ export function startLive(): void {
     keepOnly(new Set(watched.value));
     feed.watch(watched.value);
   });
+  effect(() => feed.sound(isBoard.value, silentSince.value));
 }

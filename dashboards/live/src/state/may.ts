@@ -6,6 +6,9 @@ export const MAY = {
   acknowledge: ["doctor", "nurse", "dispatcher"],
   silence: ["doctor", "nurse"],
   "judge-alerts": ["doctor", "nurse"],
+  "set-limits": ["doctor", "nurse"],
+  "record-turn": ["doctor", "nurse"],
+  "command-devices": ["doctor", "nurse"],
   "keep-roster": ["ops", "admin"],
 } as const satisfies Record<string, readonly string[]>;
 

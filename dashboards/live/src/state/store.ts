@@ -1,7 +1,17 @@
 /** Everything the page knows, as signals; messages of the feed are folded in here and nowhere else. */
 import { batch, computed, signal, type Signal } from "@preact/signals";
 import { parseFrame } from "../feed/frame";
-import type { About, Alert, Command, Message, Notice, Session, UnitEvent, UnitState } from "../feed/types";
+import type {
+  About,
+  Alert,
+  Command,
+  Message,
+  Notice,
+  PressureCare,
+  Session,
+  UnitEvent,
+  UnitState,
+} from "../feed/types";
 import { pushFrame } from "../signal/streams";
 import { localSeconds, localUs } from "../time";
 import { withDevice, withDevices, withLatest, withObservations } from "./merge";
@@ -12,8 +22,10 @@ const RECENT_EVENTS = 50;
 const RECENT_NOTICES = 50;
 /** Events that tell how a device stands: the newest of each is kept for every unit. */
 export const STATES = ["bed-state", "bed-exit", "bed-return", "mattress-state", "concentrator-state"] as const;
+/** Tells once a minute how somebody lies. */
+const PRESSURE_CARE = "pressure-care";
 /** Events that come all the time; no screen lists them. */
-const CHATTER: ReadonlySet<string> = new Set(["pressure-map", "beacon-sightings", "beacon-telemetry"]);
+const CHATTER: ReadonlySet<string> = new Set(["pressure-map", PRESSURE_CARE, "beacon-sightings", "beacon-telemetry"]);
 const OFFSET_MEMORY = 30; // ticks over which the quickest one sets our idea of the gateway's clock
 
 export const session = signal<Session | null | undefined>(undefined); // undefined = not asked yet
@@ -23,6 +35,8 @@ export const alerts = signal<ReadonlyMap<string, Alert>>(new Map());
 export const events = signal<readonly UnitEvent[]>([]);
 /** The newest event of each name in STATES, by unit/name. */
 export const states = signal<ReadonlyMap<string, UnitEvent>>(new Map());
+/** How whoever is there lies, by unit. */
+export const lying = signal<ReadonlyMap<string, PressureCare>>(new Map());
 /** The newest command of each name to each device, by unit/device/name. */
 export const commands = signal<ReadonlyMap<string, Command>>(new Map());
 /** Snapshots so far: what a snapshot does not hold is asked for again after each. */
@@ -110,6 +124,18 @@ export function keepState(event: UnitEvent): void {
   if (!known || known.at <= event.at) states.value = new Map(states.peek()).set(key, event);
 }
 
+/** Remembers how somebody lies, unless something newer is known. */
+export function keepCare(unit: string, care: PressureCare): void {
+  const known = lying.peek().get(unit);
+  if (care.at !== null && (known?.at ?? 0) <= care.at) lying.value = new Map(lying.peek()).set(unit, care);
+}
+
+function keepTold(event: UnitEvent): void {
+  const unit = current(event.unit);
+  if (event.name === PRESSURE_CARE && unit && counts(event, unit))
+    keepCare(event.unit, event.details as unknown as PressureCare);
+}
+
 const ENDED: ReadonlySet<string> = new Set(["accepted", "refused", "expired", "unanswered"]);
 const ORDER = ["requested", "sent"];
 
@@ -135,6 +161,7 @@ function snapshot(message: Message & { type: "snapshot" }): void {
     unitIds.value = [...units.keys()];
     alerts.value = new Map(message.alerts.map((a) => [String(a.id), a]));
     states.value = new Map();
+    lying.value = new Map();
     commands.value = new Map();
     snapshots.value++;
     received.value = true;
@@ -198,6 +225,7 @@ export function fold(message: Message): void {
       return mergeAlert(message.alert);
     case "event":
       keepState(message);
+      keepTold(message);
       if (!CHATTER.has(message.name)) events.value = [...events.peek().slice(1 - RECENT_EVENTS), message];
       return;
     case "command":
@@ -234,6 +262,7 @@ export function forget(): void {
     alerts.value = new Map();
     events.value = [];
     states.value = new Map();
+    lying.value = new Map();
     commands.value = new Map();
     notices.value = [];
     canaryAt.value = undefined;

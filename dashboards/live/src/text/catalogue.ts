@@ -1,6 +1,8 @@
 import { ALERT_WORDS } from "./alert_words";
 import { CONDITION_WORDS } from "./condition_words";
 import { DEVICE_WORDS } from "./device_words";
+import { LYING_WORDS } from "./lying_words";
+import { PLAN_WORDS } from "./plan_words";
 import { RULE_WORDS } from "./rule_words";
 
 /** Every text of the page: [Chinese, English]. `{name}` is filled in. A row without both languages does not compile. */
@@ -11,6 +13,8 @@ export const CATALOGUE = {
   ...DEVICE_WORDS,
   ...CONDITION_WORDS,
   ...RULE_WORDS,
+  ...PLAN_WORDS,
+  ...LYING_WORDS,
   // frame
   "app.name": ["末端网关 Lastmile", "Lastmile"],
   "app.footer": ["决策支持：仅作辅助，不作诊断", "Decision support: assists, does not diagnose"],

@@ -39,6 +39,7 @@ export const RULE_WORDS = {
   "rule.device-alarm": ["设备报警", "Alarm of the device"],
   "rule.tip-over": ["轮椅翻倒", "Wheelchair tipped over"],
   "rule.help-button": ["呼叫求助", "Help button pressed"],
+  "rule.tag-left": ["佩戴标签者已离开出口", "A tag has left by an exit"],
   "rule.missed-while-blind": ["失联期间漏报，待处理", "Missed while blind: to be looked at"],
   "rule.cargo-warm": ["冷链温度偏高", "Cold cargo above 8 °C"],
   "rule.cargo-cold": ["冷链温度偏低", "Cold cargo below 2 °C"],
@@ -48,5 +49,6 @@ export const RULE_WORDS = {
   "rule.room-cargo-cold": ["常温货物温度偏低", "Room-temperature cargo under 5 °C"],
   "rule.room-cargo-hot": ["常温货物严重过热", "Room-temperature cargo at 40 °C or above"],
   "rule.room-cargo-frozen": ["常温货物可能冻结", "Room-temperature cargo at 0 °C or below"],
+  "rule.board-mute": ["看板静音，高优先级告警未发声", "Board is mute while a high alert calls"],
   "rule.canary-late": ["链路监护停止", "The watch has stopped"],
 } as const;

@@ -18,6 +18,7 @@ import { Evidence, Raw, StReading } from "./evidence";
 import { Back, PriorityShape } from "./icons";
 import { useKeys } from "./keys";
 import { Person } from "./marks";
+import { BesideEarlier } from "./serial_ecg";
 import { StretchOfSignal } from "./stretch";
 
 function Head({ alert }: { alert: AlertDetail }) {
@@ -94,6 +95,7 @@ function Body({ alert, again }: { alert: AlertDetail; again: () => void }) {
           <h2>{t("detail.signal")}</h2>
           <StretchOfSignal alert={alert} why={why} />
         </section>
+        <BesideEarlier unit={alert.unit} why={why} />
         <section>
           <h2>{t("detail.why")}</h2>
           <Evidence alert={alert} why={why} />

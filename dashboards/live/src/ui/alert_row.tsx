@@ -28,12 +28,16 @@ function figures(alert: Alert): string {
     : t("alert.value", { value, limit: numberOf(alert, alert.limit) });
 }
 
+/** What of a subject nothing else says: whose board is mute, which tag has left. */
+const NAMED = /^(?:board|unit\/[^/]+\/tag)\/(.+)$/;
+
 /** What it is about: its number, or its quantity and device. */
 export function subjectOf(alert: Alert): string {
   if (alert.value !== null) return figures(alert);
   const quantity = alert.quantity === null ? "" : tCode("q", alert.quantity);
   const part = alert.subject?.startsWith("device/") ? alert.subject.split("/").slice(3).join("/") : "";
-  return [quantity, alert.device, part && tCode("part", part)].filter(Boolean).join(" · ");
+  const named = NAMED.exec(alert.subject ?? "")?.[1];
+  return [quantity, alert.device, part && tCode("part", part), named].filter(Boolean).join(" · ");
 }
 
 function refusalText(refusal: Refusal, alert?: Alert): string {

@@ -107,7 +107,7 @@ function ListedRow(props: { alert: Alert; selected: boolean }) {
         <Where alert={alert} />
         <div class="cell value tabular">
           {alert.value === null ? <span class="quiet">{subjectOf(alert)}</span> : subjectOf({ ...alert, limit: null })}
-          {alert.value !== null && alert.limit !== null && (
+          {alert.limit !== null && (
             <span class="quiet">{t("list.limit", { limit: numberOf(alert, alert.limit) })}</span>
           )}
         </div>

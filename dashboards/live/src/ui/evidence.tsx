@@ -49,7 +49,7 @@ function populationText(why: Details): string | null {
 }
 
 /** Numbers of a detector that have a name here; all others stand in what is stored. */
-const MEASURED = { rate: "/min", beats: "", seconds: "s", entropy: "", "p-wave": "" } as const;
+const MEASURED = { missed: "", rate: "/min", beats: "", seconds: "s", entropy: "", "p-wave": "" } as const;
 
 function Clocks({ alert, why }: { alert: Alert; why: Details }) {
   const since = number(why.since);
@@ -87,6 +87,8 @@ export function Evidence({ alert, why }: { alert: Alert; why: Details }) {
           </Fact>
         );
       })}
+      <Fact name="last">{number(why.last) === null ? null : dayTime(Number(why.last))}</Fact>
+      <Fact name="plan_by">{text(why.plan_by)}</Fact>
       <Fact name="device">{text(why.device) ?? alert.device}</Fact>
       <Fact name="channel">{text(why.channel)}</Fact>
       <Fact name="rule">{rule && tCode("rule", rule)}</Fact>
@@ -111,7 +113,7 @@ export function Raw({ why }: { why: Details }) {
 }
 
 /** Hundredths of a millivolt, and no "-0.00". */
-const level = (mv: number): string => fixed(Math.round(100 * mv) / 100 + 0, 2);
+export const level = (mv: number): string => fixed(Math.round(100 * mv) / 100 + 0, 2);
 
 function Judged({ rows }: { rows: readonly Details[] }) {
   return (

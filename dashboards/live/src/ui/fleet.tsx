@@ -41,7 +41,9 @@ export function hasTrouble(group: Group, at: number): boolean {
     isCatchingUp(unit) ||
     newest === null ||
     at - newest > STALE ||
-    group.devices.some((device) => device.service !== null || (device.battery ?? 100) < LOW_BATTERY)
+    group.devices.some(
+      (device) => device.service !== null || device.link === "silent" || (device.battery ?? 100) < LOW_BATTERY,
+    )
   );
 }
 
@@ -167,18 +169,27 @@ function UnitRow(props: { group: Group }) {
   );
 }
 
+/** What a device or its agent says; that it is not known is said, too. */
+function Told(props: { text: string | null | undefined }) {
+  return props.text ? <>{props.text}</> : <span class="quiet">{t("fleet.unknown")}</span>;
+}
+
 function DeviceRow(props: { group: Group; id: string; device: Device | undefined }) {
   const { group, id, device } = props;
   const values = byDevice(group.unit).get(id) ?? [];
   const alerts = group.alerts.filter((alert) => alert.device === id);
   const heardAt = values.length > 0 ? Math.max(...values.map(([, latest]) => latest.received_at)) : null;
+  // an agent that is away, or a page that hears nothing, cannot say how a device is reached
+  const reach = link.value.is !== "stale" && group.unit.link === "online" ? device?.link : null;
   const old = heardAt === null ? (device?.age ?? null) : now.value - heardAt;
   return (
     <tr class="device-row" data-device={`${group.unit.id}/${id}`}>
       <th scope="row">
         {id} <span class="quiet">{[device?.kind, device?.serial].filter(Boolean).join(" · ")}</span>
       </th>
-      <td />
+      <td class={reach === "silent" ? "trouble" : ""}>
+        <Told text={reach && t(`fleet.link.${reach}`)} />
+      </td>
       <td class="tabular">{old === null ? UNKNOWN : age(old)}</td>
       <td class="values">
         {values.map(([quantity, latest]) => (
@@ -188,9 +199,10 @@ function DeviceRow(props: { group: Group; id: string; device: Device | undefined
       <td class={`tabular ${(device?.battery ?? 100) < LOW_BATTERY ? "trouble" : ""}`}>
         {percent(device?.battery ?? null)}
       </td>
-      <td />
-      <td />
-      <td />
+      <td class="tabular">
+        <Told text={device?.firmware} />
+      </td>
+      <td colSpan={2} />
       <td>
         {device?.service && (
           <span class="in-service">

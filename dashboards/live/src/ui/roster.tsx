@@ -8,7 +8,7 @@ import { repeat, unread } from "../state/care";
 import { watched } from "../state/live";
 import { may } from "../state/may";
 import { clockOf, coverOf, dutiesOf, partsOf, SETTINGS, type Cover } from "../state/roster";
-import { ladders } from "../state/rules";
+import { catalogue, ladders } from "../state/rules";
 import { now, unit, unitIds } from "../state/store";
 import { age, dayTime, spanTime, t, tCode } from "../text/text";
 import { Refused, useAttempt } from "./attempt";
@@ -226,11 +226,12 @@ function Shifts() {
 function LadderCard({ ladder }: { ladder: Ladder }) {
   const { setting, priority, closed } = partsOf(ladder.name);
   const level = priority === "high" ? "high" : "medium";
+  const own = catalogue.value.has(ladder.name) ? tCode("rule", ladder.name) : null; // of one rule, wherever it is raised
   return (
     <li class="ladder-card" data-ladder={ladder.name}>
       <h3>
-        <PriorityShape priority={level} calling={false} size={18} /> {tCode("setting", setting)} ·{" "}
-        {t(`priority.${level}`)}
+        <PriorityShape priority={level} calling={false} size={18} /> {own ?? tCode("setting", setting)}
+        {own === null && ` · ${t(`priority.${level}`)}`}
         {closed && <span class="tag">{t("roster.closed")}</span>}
       </h3>
       <ol>

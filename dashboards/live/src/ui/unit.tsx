@@ -21,6 +21,8 @@ import { Strip } from "./strip";
 import { Timeline } from "./timeline";
 import { DeviceValues } from "./values";
 import { Vitals } from "./vitals";
+import { CarePlans } from "./plans";
+import { Wordings } from "./wordings";
 
 const pick =
   (name: string) =>
@@ -161,6 +163,7 @@ export function UnitView(props: { id: string }) {
       <div class="signals">{unit.kind === "ambulance" ? <Signals unit={unit.id} /> : <DeviceValues unit={unit} />}</div>
       <div class="side">
         {unit.kind === "ambulance" && <Vitals unit={unit} />}
+        <Wordings of={unit.wordings} />
         <section class="unit-alerts" aria-label={t("unit.alerts")}>
           <h2>
             {t("unit.alerts")} <span class="quiet">{mine.length}</span>
@@ -172,6 +175,7 @@ export function UnitView(props: { id: string }) {
             {mine.length === 0 && <li class="quiet none">{t("unit.alerts.none")}</li>}
           </ul>
         </section>
+        {unit.subject && <CarePlans person={unit.subject.id} />}
       </div>
       <Timeline unit={unit.id} />
     </main>

@@ -7,7 +7,7 @@ import { keyAcknowledge } from "../state/actions";
 import { bedOf, type Bed } from "../state/bed";
 import { followSittings, recall, sittings, unread } from "../state/care";
 import { watched } from "../state/live";
-import { local, now, openAlerts, received, snapshots, states, unit as unitOf, unitIds } from "../state/store";
+import { local, lying, now, openAlerts, received, snapshots, states, unit as unitOf, unitIds } from "../state/store";
 import { compareUnits, heldOrder, isCalling, type Ranked } from "../state/urgency";
 import type { TextKey } from "../text/catalogue";
 import { age, fixed, shortTime, t, tCode } from "../text/text";
@@ -15,11 +15,13 @@ import { AlertRow } from "./alert_row";
 import { linkNote } from "./card";
 import { BedEmpty, BedTaken, BedUnknown } from "./icons";
 import { useKeys } from "./keys";
+import { Lying } from "./lying";
 import { Person, Provenance } from "./marks";
 import { CommandNote, MattressForm, newestCommand } from "./mattress";
 import type { QuantityName } from "../quantities";
 import { newestAt, readingOf } from "./reading";
 import { rowOf } from "./values";
+import { Wordings } from "./wordings";
 
 const KINDS: ReadonlySet<string> = new Set(["homecare-bed", "health-kiosk"]);
 const HANDS_OFF = 5_000_000; // us after the last touch before tiles may move
@@ -115,6 +117,7 @@ function BedBody(props: { unit: UnitState }) {
   const { unit } = props;
   const [setting, set] = useState(false);
   const bed = bedOf((name) => states.value.get(`${unit.id}/${name}`));
+  const care = lying.value.get(unit.id);
   const command = newestCommand(unit.id);
   const young = command && (command.ended_at === null || now.value - command.ended_at < COMMAND_SHOWN);
   return (
@@ -129,6 +132,8 @@ function BedBody(props: { unit: UnitState }) {
       </div>
       {bed.notes.length > 0 && <p class="bed-line warn">{bed.notes.map((note) => t(note)).join(" · ")}</p>}
       <Supplies unit={unit} bed={bed} />
+      {care && <Lying unit={unit} care={care} />}
+      <Wordings of={unit.wordings} />
       {young && !setting && <CommandNote command={command} />}
       {setting ? (
         <MattressForm unit={unit} mode={bed.mode} close={() => set(false)} />
@@ -177,6 +182,7 @@ function KioskBody(props: { unit: UnitState }) {
             <span class="quiet tabular">{t("kiosk.since", { time: shortTime(present.start_at) })}</span>
           </p>
           <Measured sitting={present} />
+          <Wordings of={present.wordings} />
         </div>
       ) : (
         <p class="big">{t("kiosk.free")}</p>
@@ -184,7 +190,11 @@ function KioskBody(props: { unit: UnitState }) {
       <p class="quiet">{t(before.length === 0 && !present ? "kiosk.none" : "kiosk.before")}</p>
       {before.map((one) => (
         <div key={one.id} class="sitting">
-          <span class="quiet tabular">{shortTime(one.start_at)}</span> <Measured sitting={one} />
+          <span class="quiet tabular">{shortTime(one.start_at)}</span>
+          <div>
+            <Measured sitting={one} />
+            <Wordings of={one.wordings} />
+          </div>
         </div>
       ))}
     </>
