@@ -28,7 +28,7 @@ from edge_agents.outbox_file import DamagedOutboxError
 from edge_agents.outbox_ledger import Stream
 from edge_agents.outbox_salvage import Damage, open_outbox, replace_outbox
 from edge_agents.outbox_writer import OutboxWriter
-from edge_agents.ports import Clock
+from edge_agents.ports import Clock, Losses
 from edge_agents.records import lane_of, record, split_for_weak_link, unknown_words
 from edge_agents.refusals import Refusals
 from edge_agents.reply_book import ReplyBook
@@ -63,6 +63,7 @@ class Agent:
         self._shed: dict[Lane, int] = {}  # records shed since the last report
         self._shed_reported_at = float("-inf")
         self._disk_full = False
+        self._feeds: list[Feed] = []
         self.writer: OutboxWriter
         self.uplink: Uplink
 
@@ -74,7 +75,9 @@ class Agent:
             ConfigError: a link address or device kind does not exist.
         """
         self._loop = asyncio.get_running_loop()
-        feeds = [self._make_feed(d) for d in self.options.profile.device if d.name in self.options.links]
+        if not self.options.outbox.exists():
+            self._memory.forget_had()  # it vouches for records in an outbox that is gone
+        self._feeds = feeds = [self._make_feed(d) for d in self.options.profile.device if d.name in self.options.links]
         outbox, damage = open_outbox(
             self.options.outbox, epoch=self.epoch, max_bytes=self._max_bytes, deferred_epoch=self.deferred_epoch
         )
@@ -96,7 +99,7 @@ class Agent:
                     task.cancel()
         finally:
             await self.writer.close()
-            if self.writer.failure is None:
+            if self.writer.failure is None and self.writer.all_kept:
                 for feed in feeds:
                     feed.settle()
 
@@ -109,6 +112,11 @@ class Agent:
     async def kept(self) -> None:
         """See edge_agents.ports.Intake."""
         await self.writer.kept()
+
+    @property
+    def losses(self) -> Losses:
+        """See edge_agents.ports.Intake."""
+        return self.writer.losses
 
     def accept(self, device: str, reading: Reading) -> None:
         """See edge_agents.ports.Intake; over a weak link a waveform becomes two records, one live and one backfill."""
@@ -231,8 +239,13 @@ class Agent:
             self._shed.clear()
 
     def _report_damage(self, damage: Damage | None) -> None:
-        if damage is not None:
-            self._own_event("outbox-damaged", msgspec.to_builtins(damage))
+        """What meters have given may be in no outbox now: they are to give again what they still hold."""
+        if damage is None:
+            return
+        self._memory.forget_had()
+        for feed in self._feeds:
+            feed.take_again()
+        self._own_event("outbox-damaged", msgspec.to_builtins(damage))
 
     async def _until_done(self, carrying: list[asyncio.Task[None]]) -> None:
         """Recordings end by themselves: then wait for the last ack. Without any link only the backlog is sent."""

@@ -1,7 +1,8 @@
 """What must still be known of devices after a restart: the stored measurements they have given, and their firmware.
 
 A file of lines that are added, and written anew at each start and when it has grown. A line that was not finished, or
-is lost with the power, costs no measurement: what is not noted as had is fetched, and stored, once more.
+is lost with the power, costs no measurement: what is not noted as had is fetched, and stored, once more. The notes hold
+only as long as the outbox they speak of: when that is damaged or gone they are forgotten.
 """
 
 from collections import deque
@@ -55,6 +56,20 @@ class DeviceMemory:
             self._had.setdefault(device, deque(maxlen=MOST)).append(frame)
             lines.append(_Line(device, had=frame.hex()))
         self._add(lines)
+
+    def forget_had(self, device: str | None = None) -> None:
+        """Of one device or of all: what was noted vouches for nothing any more."""
+        if device is None:
+            self._had.clear()
+        else:
+            self._had.pop(device, None)
+        if self._path is None:
+            return
+        with suppress(OSError):
+            try:
+                self._rewrite(self._path)
+            except OSError:  # a full disk; deleting needs no room
+                self._path.unlink(missing_ok=True)
 
     def note_firmware(self, device: str, firmware: str) -> None:
         """What a device says it runs."""

@@ -32,6 +32,7 @@ from edge_agents.ports import (
     ConfirmingLink,
     IdentifyingLink,
     Intake,
+    Losses,
     OnEvent,
     ReadingLink,
     WritableLink,
@@ -40,6 +41,7 @@ from edge_agents.probe import backoff
 from gateway.contract.envelope import DeviceLink, DeviceState, Instant
 
 STABLE_SECONDS: Final = 10.0  # a link that held this long is tried again quickly
+_SHED: Final = -1  # not all that the bytes said was taken in
 INTERNAL_ERROR: Final = "internal-error"  # the reason of a refusal: our fault, not the device's
 
 
@@ -64,6 +66,7 @@ class Feed:
         self._make_decoder = make_decoder
         self._memory = memory or DeviceMemory()
         self._given: list[bytes] = []  # frames of stored measurements that were accepted and are not noted as had yet
+        self._given_mark = 0  # see `_mark`; theirs
         self._decoder = self._build()
         self._some_given = asyncio.Event()
         self._identity: dict[str, str] = {}  # what the link has found out
@@ -124,16 +127,23 @@ class Feed:
     def state(self) -> DeviceState:
         """As the unit's hello tells it."""
         link = None
-        if self._connected is not None:
-            link = DeviceLink.CONNECTED if self._connected else DeviceLink.DISCONNECTED
-        if self._connected and self._silent:
+        if self._connected is False:
+            link = DeviceLink.DISCONNECTED
+        elif self._connected and self._silent:
             link = DeviceLink.SILENT
+        elif self._connected and (self._gave_data or isinstance(self._link, IdentifyingLink)):
+            link = DeviceLink.CONNECTED  # a line that opens does not show that anything is at its other end
         name = self.device.name
         return DeviceState(device=name, kind=self.device.kind, link=link, firmware=self._memory.firmware(name))
 
     def settle(self) -> None:
         """All that was accepted is on the disk: the outbox has been closed."""
         self._note(len(self._given))
+
+    def take_again(self) -> None:
+        """What was given and is not noted as had may be lost: the decoder forgets it too, and it counts once more."""
+        self._given.clear()
+        self._replace_decoder()
 
     @property
     def commanded(self) -> Commanded | None:
@@ -159,8 +169,14 @@ class Feed:
         if self._make_decoder is None:
             return None
         decoder = self._make_decoder()
-        if isinstance(decoder, Recalling):
+        if not isinstance(decoder, Recalling):
+            return decoder
+        try:
             decoder.recall([*self._memory.had(self.device.name), *self._given])
+        except Exception:  # noqa: BLE001 - frames of an older version: better taken twice than an agent that does not start
+            self._memory.forget_had(self.device.name)
+            self._given.clear()
+            return self._make_decoder()
         return decoder
 
     def _replace_decoder(self) -> None:
@@ -186,11 +202,13 @@ class Feed:
                 else:
                     self._gave_data = True
                     await self._intake.room()
+                    before = self._intake.losses
                     for item in self._decode(self._decoder, data, received_at):
                         self._take(item)
-                    self._collect_given()
-                    await self._answer()
-                    await self._confirm()
+                    mark = self._mark(before)
+                    self._collect_given(mark)
+                    await self._answer(mark)
+                    await self._confirm(mark)
 
     def _decode(self, decoder: Decoder, data: bytes, received_at: Instant) -> list[Reading | FrameError]:
         """What the bytes say. A fault in one device's file must not end the agent: it is a refusal of these bytes."""
@@ -216,23 +234,41 @@ class Feed:
             self._replace_decoder()
             return []
 
-    async def _answer(self) -> None:
+    async def _answer(self, mark: int) -> None:
         """An acknowledgement is a promise: what it is for is kept first."""
         if not (isinstance(self._decoder, Answering) and isinstance(self._link, WritableLink)):
             return
         if answer := self._decoder.answers():
-            await self._intake.kept()
+            await self._keep(mark)
             await self._link.write(answer)
 
-    async def _confirm(self) -> None:
+    async def _confirm(self, mark: int) -> None:
         """A device may delete what is confirmed to it, as asking for the next does: so what it said is kept first."""
         if isinstance(self._link, ConfirmingLink) and self._link.unconfirmed:
-            await self._intake.kept()
+            await self._keep(mark)
 
-    def _collect_given(self) -> None:
-        if isinstance(self._decoder, Recalling) and (given := self._decoder.had()):
-            self._given += given
-            self._some_given.set()
+    def _mark(self, before: Losses) -> int:
+        """What the intake's count of dropped records must still be when all is kept, if what came is to be safe."""
+        return before.dropped if self._intake.losses.shed == before.shed else _SHED
+
+    async def _keep(self, mark: int) -> None:
+        """Wait until what came is on the disk.
+
+        Raises:
+            OSError: it never will be. The connection ends without a word, so that the device gives it again.
+        """
+        await self._intake.kept()
+        if self._intake.losses.dropped != mark:
+            self.take_again()
+            self._gave_data = False  # tried again, but ever more slowly
+            raise OSError("the outbox has no room for what the device keeps")
+
+    def _collect_given(self, mark: int) -> None:
+        if not isinstance(self._decoder, Recalling) or not (given := self._decoder.had()):
+            return
+        self._given_mark = mark if not self._given or mark == self._given_mark else _SHED
+        self._given += given
+        self._some_given.set()
 
     async def _note_had(self) -> None:
         """Stored measurements are noted as had when they are on the disk, and never before."""
@@ -244,6 +280,11 @@ class Feed:
             self._note(accepted)
 
     def _note(self, count: int) -> None:
+        if not self._given:
+            return
+        if self._intake.losses.dropped != self._given_mark:  # which of them was lost is not known
+            self.take_again()
+            return
         self._memory.note_had(self.device.name, self._given[:count])
         del self._given[:count]
 

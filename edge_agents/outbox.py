@@ -70,7 +70,7 @@ class Outbox:
         self._wal_bytes = min(WAL_BYTES, max_bytes // 8)
         self._limit = max_bytes - self._wal_bytes
         self._reserve = path.with_name(path.name + ".reserve")
-        self._lock = lock(path)
+        self._lock: int | None = lock(path)
         try:
             with naming_damage():
                 self._db = connect(path)
@@ -85,10 +85,12 @@ class Outbox:
         self._make_reserve()
 
     def close(self) -> None:
-        """Close the file; everything committed stays."""
+        """Close the file; everything committed stays. Once is enough."""
         if hasattr(self, "_db"):
             self._db.close()
-        os.close(self._lock)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     # ---- what is in it
 

@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 from edge_agents.outbox import Entry, Outbox
 from edge_agents.outbox_file import DamagedOutboxError, DiskFullError
 from edge_agents.outbox_ledger import Stream
+from edge_agents.ports import Losses
 from edge_agents.ranges import RangeSet
 from gateway.contract import wire
 from gateway.contract.envelope import Lane, Seq
@@ -65,6 +66,7 @@ class OutboxWriter:
         self._next: dict[Stream, Seq] = {}
         self._appended = 0  # entries given to `append`, and those of them that are committed
         self._committed_total = 0
+        self.losses = Losses()
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()  # for so many to be committed
         self._room = asyncio.Event()
         self._room.set()
@@ -87,6 +89,7 @@ class OutboxWriter:
         with self._changed:
             if self.disk_full and self._pending_bytes > MAX_PENDING_BYTES and stream.lane is not Lane.EVENT:
                 self._unborn.setdefault(stream, RangeSet()).add(seq)
+                self.losses = self.losses._replace(shed=self.losses.shed + 1)
                 return seq
             self._pending.append(entry)
             self._pending_bytes += len(entry.payload)
@@ -104,11 +107,19 @@ class OutboxWriter:
         await self._room.wait()
 
     async def kept(self) -> None:
-        """Wait until all that was appended before is on the disk; while that is full, for as long as it is."""
+        """Wait until all that was appended before is on the disk; while that is full, for as long as it is.
+
+        All but what ``losses`` counts.
+        """
         if self._committed_total < self._appended:
             future: asyncio.Future[None] = self._loop.create_future()
             self._waiting.append((self._appended, future))
             await future
+
+    @property
+    def all_kept(self) -> bool:
+        """Whether nothing waits for its commit; once closed, whether nothing was given up with a full disk."""
+        return self._committed_total == self._appended
 
     async def call(self, job: Callable[[Outbox], T]) -> T:
         """Run ``job`` in the thread, after the commit under way.
@@ -131,8 +142,9 @@ class OutboxWriter:
             self._changed.notify()
         await asyncio.to_thread(self._thread.join)
 
-    def _note_committed(self, entries: int) -> None:
+    def _note_committed(self, entries: int, dropped: int) -> None:
         self._committed_total += entries
+        self.losses = self.losses._replace(dropped=self.losses.dropped + dropped)
         while self._waiting and self._waiting[0][0] <= self._committed_total:
             _, future = self._waiting.popleft()
             if not future.done():
@@ -202,6 +214,7 @@ class OutboxWriter:
         except DamagedOutboxError as error:
             if self._repair is None:
                 raise
+            self._outbox.close()  # so that the new one gets the lock
             self._outbox = self._repair(error)
             self._put_back(batch, unborn, now)
             return
@@ -216,7 +229,7 @@ class OutboxWriter:
             self.disk_full = False
         if stored:
             self._loop.call_soon_threadsafe(self._on_stored, stored)
-        self._loop.call_soon_threadsafe(self._note_committed, len(batch))
+        self._loop.call_soon_threadsafe(self._note_committed, len(batch), _observations(batch) - _observations(stored))
         if roomy:
             self._loop.call_soon_threadsafe(self._room.set)
 
@@ -246,3 +259,7 @@ class OutboxWriter:
             jobs, self._jobs = self._jobs, deque()
         for _, future in jobs:
             future.set_exception(RuntimeError(f"the outbox thread has stopped: {error}"))
+
+
+def _observations(entries: list[Entry]) -> int:
+    return sum(entry.stream.lane is Lane.OBS for entry in entries)

@@ -1,7 +1,7 @@
 """The seams of the agent."""
 
 from collections.abc import AsyncGenerator, Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from edge_agents.device import Reading
 from gateway.contract.envelope import Instant
@@ -92,8 +92,20 @@ class ReadingLink(Protocol):
         ...
 
 
+class Losses(NamedTuple):
+    """How many records were taken in that are on no disk and never will be; they are declared."""
+
+    shed: int = 0  # as they came in: the disk was full, and so was the memory
+    dropped: int = 0  # by a commit: observations it had no room for
+
+
 class Intake(Protocol):
     """Where a device's readings go."""
+
+    @property
+    def losses(self) -> Losses:
+        """So far, of all devices; `kept` says nothing of these."""
+        ...
 
     async def room(self) -> None:
         """Wait until the outbox can take more."""

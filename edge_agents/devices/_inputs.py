@@ -3,9 +3,9 @@
 Discrete inputs 0 to 7, function 2: input 1 of the module is address 0, and bit 0 of the answer's byte. So it is with
 Waveshare's Modbus RTU IO 8CH and Relay 8CH, and with many modules of that form.
 
-A change is an event. The first answer tells what is on, as changes: nobody saw them come, but a siren that sounds is
-news to whoever has just begun to listen. An input bears no time and is not latched: the time of arrival counts, and
-what comes and goes between two polls was not there.
+A change is an event. The first answer tells how every input stands, as changes: nobody saw them come, but a siren that
+sounds is news to whoever has just begun to listen, and so is one that went off while nobody did. An input bears no time
+and is not latched: the time of arrival counts, and what comes and goes between two polls was not there.
 
 Sources: Modbus application protocol V1.1b3, 6.2; wiki.waveshare.com, Modbus RTU IO 8CH.
 """
@@ -89,12 +89,12 @@ class InputDecoder:
         if row is None:
             return []
         self._was[number] = on
-        since = self._since.pop(number, None)
         if on:
-            if was is not None:
-                self._since[number] = at if since is None else since
+            if was is False:
+                self._since[number] = at
             return [] if was else [Occurrence(observed_at=at, name=row.on, details=dict(row.details))]
-        if not was or not row.off:
+        since = self._since.pop(number, None)
+        if was is False or not row.off:
             return []
         lasted = {row.lasted: round(max(0, at - since) / 1_000_000, 1)} if row.lasted and since is not None else {}
         return [Occurrence(observed_at=at, name=row.off, details={**row.details, **lasted})]

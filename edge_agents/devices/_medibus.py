@@ -10,7 +10,11 @@ command is answered, an unknown one with an empty response and a damaged one wit
 stand anywhere within a response, and samples of curves anywhere at all: they are the bytes from 80 on, passed over
 here, as are DC1 and DC3. CAN ends whatever has been begun.
 
-Source: Draeger, Instructions for Use, RS 232 MEDIBUS Protocol Definition, revision 4.03, order no. 90 28 258.
+One command at a time: the next one waits for the response, for 10 s at most. A device that has heard nothing for 2 s,
+and waits for nothing, says that it is idle; after 3 s without a byte it initialises anew, and knows nothing of before.
+
+Source: Draeger, Instructions for Use, RS 232 MEDIBUS Protocol Definition, revision 4.03, order no. 90 28 258; times on
+pages 5, 7, 24 and 36.
 """
 
 from typing import Final, NamedTuple

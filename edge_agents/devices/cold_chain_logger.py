@@ -89,7 +89,7 @@ class Decoder:
     def __init__(self) -> None:
         self._last = 0  # number of the newest record told
         self._conditions: frozenset[str] | None = None
-        self._told_before: frozenset[bytes] = frozenset()  # registers of records that an earlier process told
+        self._told_before: list[bytes] = []  # registers of records that an earlier process told, until the first answer
         self._had: list[bytes] = []
 
     def had(self) -> list[bytes]:
@@ -99,7 +99,7 @@ class Decoder:
 
     def recall(self, frames: Iterable[bytes]) -> None:
         """See edge_agents.device.Recalling; what stands in a logger is among the last."""
-        self._told_before = frozenset([*frames][-RECORDS:])
+        self._told_before = [*frames][-RECORDS:]
 
     def feed(self, data: bytes, received_at: Instant) -> list[Reading | FrameError]:
         """See edge_agents.device.Decoder."""
@@ -117,9 +117,12 @@ class Decoder:
         words = block.words
         records = [record for place in range(RECORDS) if (record := _record(words, place, frame, received_at))]
         newest = words[NEWEST] << 16 | words[NEWEST + 1]
+        if self._told_before:
+            self._last = _told_until(self._told_before, records)
+            self._told_before = []
         if newest < self._last:  # a new logger, or one that has begun again
             self._last = 0
-        new = sorted(r for r in records if r.number > self._last and r.held not in self._told_before)
+        new = sorted(r for r in records if r.number > self._last)
         found: list[Reading | FrameError] = [*self._missed(new, received_at)]
         for record in new:
             found.append(self._said(record, record.number == newest))
@@ -146,6 +149,17 @@ class Decoder:
         invalid = {name: reason for name, reason in said.invalid.items() if name in probes}
         conditions = said.conditions if is_newest else None
         return Numeric(observed_at=record.made_at, values=probes, invalid=invalid, conditions=conditions)
+
+
+def _told_until(told: list[bytes], records: list[_Record]) -> int:
+    """Number of the last record told; 0 when what stands in the logger contradicts that: it is another one."""
+    last = _number(told[-1])
+    before = {number: held for held in told if (number := _number(held)) <= last}  # above: of a logger before that
+    return 0 if any(before.get(record.number, record.held) != record.held for record in records) else last
+
+
+def _number(held: bytes) -> int:
+    return int.from_bytes(held[:4], "big")
 
 
 def _view(words: list[int], place: int) -> bytes:

@@ -8,6 +8,9 @@ connect the terminal is told to send its net weight over and over (``SIR``). A l
     S +      S -        over or under the range of the terminal
     S I                 it cannot weigh now (it is taring, or sets its zero)
     S S Error 10b       the terminal or a cell is broken; the maker's number of the error
+    I4 A "0123456789"   it was switched on, or reset: its serial number, and it repeats nothing any more
+
+A terminal that was switched on, or cannot weigh now, is told again at once: it may say nothing more until it is.
 
 Terminals repeat many times a second: of weights that say the same of the terminal's state one a second is taken. A line
 bears no check but its ten columns, so the line's parity should be on. Which cell is broken the protocol does not tell.
@@ -36,6 +39,8 @@ _UNITS: Final = {b"g": Decimal("0.001"), b"kg": Decimal(1), b"t": Decimal(1000)}
 _WEIGHT: Final = re.compile(rb"S [SD] (?=.{10} )( *-?[0-9]+(?:\.[0-9]+)?) +([a-z]{1,2})")
 _ERROR: Final = re.compile(rb"S [SD] +Error +[0-9]{1,3}[a-z]?")
 _WITHOUT: Final = {b"S +": ("out-of-range", RANGE), b"S -": ("out-of-range", RANGE), b"S I": ("no-measurement", "")}
+SWITCHED_ON: Final = b"I4 A"
+_DOES_NOT_REPEAT: Final = (SWITCHED_ON, b"S I")
 
 
 def encode(reading: Reading) -> bytes:
@@ -63,14 +68,23 @@ class Decoder:
     def __init__(self) -> None:
         self._lines = LineBuffer(b"")
         self._told: tuple[Instant, frozenset[str] | None] | None = None
+        self._ask = False  # it may not repeat any more
 
     def greet(self, _now: Instant) -> tuple[bytes, ...]:
         """See edge_agents.device.Greeter: the terminal sends nothing unasked."""
+        self._ask = False
         return (REPEAT,)
+
+    def answers(self) -> bytes:
+        """See edge_agents.device.Answering: the command again, for a terminal that no longer obeys it."""
+        ask, self._ask = self._ask, False
+        return REPEAT if ask else b""
 
     def feed(self, data: bytes, received_at: Instant) -> list[Reading | FrameError]:
         """See edge_agents.device.Decoder."""
-        items = [_read(line, received_at) for line in self._lines.feed(data)]
+        lines = self._lines.feed(data)
+        self._ask |= any(isinstance(line, bytes) and line.startswith(_DOES_NOT_REPEAT) for line in lines)
+        items = [_read(line, received_at) for line in lines if not _is_greeting(line)]
         return [item for item in items if isinstance(item, FrameError) or self._is_due(item)]
 
     def _is_due(self, reading: Numeric) -> bool:
@@ -79,6 +93,10 @@ class Decoder:
             return False
         self._told = at, reading.conditions
         return True
+
+
+def _is_greeting(line: bytes | FrameError) -> bool:
+    return isinstance(line, bytes) and line.startswith(SWITCHED_ON)
 
 
 def _read(line: bytes | FrameError, at: Instant) -> Numeric | FrameError:

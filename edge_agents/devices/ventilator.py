@@ -6,11 +6,14 @@ Frames are those of _medibus.py. The ventilator is asked without pause, one ques
     27 alarms, page 1     of each: priority (30 + 1 to 31), code, a phrase of twelve characters. The same code means
     2E alarms, page 2     something else on the other page
 
-Its own commands are answered, nothing is ever set. When it sends that it is idle, an answer has been lost: it is asked
-from the start. What is wrong with the breathing circuit, the gas or the supply is a technical condition; what is wrong
-with the patient is an alarm. Pressures come in mbar and are told in cm[H2O]; a value that was there once and is not any
-more is no measurement. How fast it answers is the ventilator's affair: of values that say the same of what is missing
-one a second is taken. Of priorities the upper ones are high (from 26) and the lower ones low (up to 10).
+Its own commands are answered, nothing is ever set. One question is open at a time, and only its answer brings the next:
+an answer that comes twice brings none. When it sends that it is idle, or initialises, 1 s or more after a question,
+the question or its answer was lost: it is asked from the start, and so it is at any word when ten seconds have gone.
+
+What is wrong with the breathing circuit, the gas or the supply is a technical condition; what is wrong with the patient
+is an alarm. Pressures come in mbar and are told in cm[H2O]; a value that was there once and is not any more is no
+measurement. How fast it answers is the ventilator's affair: of values that say the same of what is missing one a second
+is taken. Of priorities the upper ones are high (from 26) and the lower ones low (up to 10).
 
 Source: Draeger, Instructions for Use, MEDIBUS for Intensive Care Devices: Evita 4, Evita 2 dura, Evita XL, Savina.
 """
@@ -49,6 +52,8 @@ _MBAR: Final = 1.01972  # cm[H2O]
 _KPA: Final = 7.50062  # mm[Hg]
 _VALUE, _ALARM = 6, 15  # bytes of a record
 _EVERY: Final = 900_000  # us: a second, for a ventilator that answers once a second
+_ON_ITS_WAY: Final = 1_000_000  # us: it answers far sooner; an idle one may have sent that before it heard the question
+_GIVEN_UP: Final = 10_000_000  # us: the response was due by then (_medibus.py)
 
 
 class Number(NamedTuple):
@@ -200,16 +205,18 @@ class Decoder:
     def __init__(self) -> None:
         self._frames = FrameBuffer()
         self._to_write: deque[bytes] = deque(maxlen=8)  # nobody may be there to write it
-        self._asked = MEASURED
+        self._open: int | None = None  # the question that has no answer yet
+        self._asked_at: Instant = 0
         self._known: dict[str, None] = {}  # quantities that were there
         self._active: dict[int, dict[int, str]] = {}  # by page: alarms with the priority at their beginning
         self._stated: frozenset[str] | None = None
         self._told: Numeric | None = None  # the last values
 
-    def greet(self, _now: Instant) -> tuple[bytes, ...]:
+    def greet(self, now: Instant) -> tuple[bytes, ...]:
         """See edge_agents.device.Greeter: communication begins with this command of either side."""
         self._frames = FrameBuffer()
         self._to_write.clear()
+        self._open, self._asked_at = INITIALISE, now
         return (command(INITIALISE),)
 
     def answers(self) -> bytes:
@@ -230,25 +237,33 @@ class Decoder:
 
     def _heard(self, item: Frame | FrameError, at: Instant) -> list[Reading]:
         if isinstance(item, FrameError):
-            if item.frame[:1] == bytes((SOH,)):
-                self._ask(self._asked)
+            if item.frame[:1] == bytes((SOH,)) and self._open is not None:
+                self._ask(self._open, at)
             raise item
         if item.is_command:
             self._to_write.append(response(item.code, IDENTITY if item.code == IDENTIFY else b""))
-            if item.code in {INITIALISE, IDLE}:
-                self._ask(MEASURED)
-            return []
-        if item.code == NAK:
-            self._ask(self._asked)
-        elif item.code in _NEXT:
-            self._ask(_NEXT[item.code])
+            if item.code in {INITIALISE, IDLE} and self._has_waited(_ON_ITS_WAY, at):
+                self._ask(MEASURED, at)
+        elif item.code == NAK and self._open is not None:
+            self._ask(self._open, at)
+        elif item.code == self._open:
+            self._ask(_NEXT[item.code], at)
+        if self._has_waited(_GIVEN_UP, at):
+            self._ask(MEASURED, at)
+        return [] if item.is_command else self._told_in(item, at)
+
+    def _has_waited(self, limit: int, at: Instant) -> bool:
+        """Whether nothing is open, or has been for so long; a clock that was set back says nothing, so it is asked."""
+        return self._open is None or not 0 <= at - self._asked_at < limit
+
+    def _ask(self, code: int, at: Instant) -> None:
+        self._open, self._asked_at = code, at
+        self._to_write.append(command(code))
+
+    def _told_in(self, item: Frame, at: Instant) -> list[Reading]:
         if item.code == MEASURED:
             return self._values(item, at)
         return self._alarms(item, at) if item.code in {PAGE_1, PAGE_2} else []
-
-    def _ask(self, code: int) -> None:
-        self._asked = code
-        self._to_write.append(command(code))
 
     def _values(self, frame: Frame, at: Instant) -> list[Reading]:
         values: dict[str, float | None] = dict.fromkeys(self._known)

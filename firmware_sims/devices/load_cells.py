@@ -1,15 +1,17 @@
 """Simulated load cells on their terminal: ``load`` (kg), ``faults`` and ``overload`` (lists of cells, from 1).
 
-The terminal weighs every 10 s and says so once it was told to repeat.
+The terminal weighs every 10 s and says so once it was told to repeat. ``restarted``, true, at a step: its power comes
+back just then, so it says its serial number and has forgotten what it was told.
 """
 
+import heapq
 import random
 from collections.abc import Iterator
 
-from edge_agents.device import Numeric, Reading
+from edge_agents.device import Numeric, Occurrence, Reading
 from edge_agents.devices import load_cells
-from edge_agents.devices.load_cells import FAULT, LOAD, RANGE, REPEAT, Decoder
-from firmware_sims.devices._steps import ticks
+from edge_agents.devices.load_cells import FAULT, LOAD, RANGE, REPEAT, SWITCHED_ON, Decoder
+from firmware_sims.devices._steps import occurrence, steps, ticks
 from firmware_sims.world import Timed, World
 
 __all__ = ["Decoder", "control", "encode", "opening", "readings"]
@@ -18,15 +20,20 @@ _EVERY = 10.0  # s
 _LOAD = 0.0  # kg, when the scenario says nothing
 _NOISE = 0.4  # kg
 _ASKED = "told to repeat"
+_RESTARTED = "restarted"
+_GREETING = SWITCHED_ON + b' "B021002593"\r\n'
 
 
 def encode(reading: Reading, _number: int) -> bytes:
     """One line; lines carry no number."""
-    return load_cells.encode(reading)
+    return _GREETING if isinstance(reading, Occurrence) else load_cells.encode(reading)
 
 
 def opening(world: World, frame: bytes) -> bytes:
-    """Nothing, until it was told to repeat."""
+    """Nothing, until it was told to repeat; its greeting in any case."""
+    if frame == _GREETING:
+        world.state[_ASKED] = False
+        return frame
     return frame if world.state.get(_ASKED) else b""
 
 
@@ -39,7 +46,17 @@ def control(world: World, _elapsed: int, data: bytes) -> tuple[bytes, ...]:
 
 
 def readings(world: World) -> Iterator[Timed]:
-    """The load every 10 s, for ever."""
+    """The load every 10 s, for ever, and every return of its power."""
+    return heapq.merge(_starts(world), _weighings(world), key=lambda timed: timed.due)
+
+
+def _starts(world: World) -> Iterator[Timed]:
+    for due, told in steps(world, _RESTARTED):
+        if told[_RESTARTED]:
+            yield occurrence(world, due, _RESTARTED, {})
+
+
+def _weighings(world: World) -> Iterator[Timed]:
     noise = random.Random(world.device_seed)
     for due in ticks(_EVERY):
         told = world.told(due)

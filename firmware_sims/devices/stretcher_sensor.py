@@ -1,6 +1,7 @@
 """Simulated stretcher: ``loaded``, ``patient`` and ``battery_low`` (true or false), ``weight`` (kg of the person).
 
-``broken``, true, overloads its cell. It weighs twice a second, with the noise of a moving vehicle.
+True or false too: ``broken`` (a cell pulls, which nothing that lies on it does), ``overloaded``, and ``moving``: the
+weight does not come to rest. It weighs twice a second, with a little noise.
 """
 
 import random
@@ -37,5 +38,7 @@ def readings(world: World) -> Iterator[Timed]:
             "loaded": bool(told.get("loaded")),
             "battery_low": bool(told.get("battery_low")),
             "faulty": bool(told.get("broken")),
+            "overloaded": bool(told.get("overloaded")),
+            "stable": not told.get("moving"),
         }
         yield occurrence(world, due, _STATE, state)

@@ -112,7 +112,7 @@ class DeviceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     device: DeviceId
     kind: str = ""  # as ``lastmile devices`` names it
-    link: DeviceLink | None = None  # None = not tried yet
+    link: DeviceLink | None = None  # None = not known: not tried yet, or its line is open and it has said nothing
     firmware: str = ""  # as the device says it; "" = it has not said so, or its protocol has no word for it
 
 

@@ -90,6 +90,74 @@ def test_an_agent_that_starts_again_tells_only_what_was_made_meanwhile() -> None
     assert len(told(another.feed(Logger().make(3).answer(), 9))) == 3, "of another logger all is new"
 
 
+def restarted(before: Decoder) -> Decoder:
+    after = Decoder()
+    after.recall(before.had())
+    return after
+
+
+def test_what_was_missed_while_the_agent_was_down_is_an_event_too() -> None:
+    logger, before = Logger().make(12), Decoder()
+    before.feed(logger.answer(), 7)
+    missed, *items = restarted(before).feed(logger.make(18).answer(), 9)
+    assert missed == Occurrence(observed_at=9, name="records-missed", details={"first": 13, "last": 22})
+    assert told(items) == [number / 10 for number in range(23, 31)]
+
+
+def test_a_logger_swapped_while_the_agent_was_down_has_missed_nothing() -> None:
+    before = Decoder()
+    before.feed(Logger().make(12).answer(), 7)
+    other = Logger().make(5)
+    other.held |= registers(_warmer(record(6)), 6)
+    other.made = 6
+    assert told(restarted(before).feed(other.answer(), 9)) == [0.1, 0.2, 0.3, 0.4, 0.5, 9.9], "fewer records"
+    for number in range(7, 15):
+        other.held |= registers(_warmer(record(number)), number)
+    assert told(restarted(_fed(12)).feed(other.answer(), 9)) == [9.9] * 8, "more, and record 12 is not the one told"
+
+
+def test_only_the_logger_told_last_is_compared_with() -> None:
+    """Told: 3 to 10 of one, then 1 and 2 of another, which is at 12 when the agent starts again."""
+    before = _fed(10)
+    other = Logger().make(2)
+    before.feed(other.answer(), 8)
+    for number in range(3, 13):
+        other.held |= registers(_warmer(record(number)), number)
+    missed, *items = restarted(before).feed(other.answer(), 9)
+    assert missed == Occurrence(observed_at=9, name="records-missed", details={"first": 3, "last": 4})
+    assert told(items) == [9.9] * 8
+
+
+def test_a_logger_without_a_clock_that_counts_anew_after_a_restart_is_believed() -> None:
+    """Number, time and temperature of its records are those of records told before."""
+    before, logger = Decoder(), _clockless(8)
+    assert len(told(before.feed(logger, START))) == 8
+    after = restarted(before)
+    assert after.feed(logger, START) == [Numeric(observed_at=START, values={}, conditions=frozenset({"clock-unset"}))]
+    assert len(told(after.feed(_clockless(20), START))) == 8
+    assert told(after.feed(_clockless(5), START)) == [0.1, 0.2, 0.3, 0.4, 0.5]
+    assert told(restarted(before).feed(_clockless(5), START)) == [0.1, 0.2, 0.3, 0.4, 0.5]
+
+
+def _fed(count: int) -> Decoder:
+    decoder = Decoder()
+    decoder.feed(Logger().make(count).answer(), 7)
+    return decoder
+
+
+def _warmer(reading: Numeric) -> Numeric:
+    return Numeric(observed_at=reading.observed_at, values={"cargo-temperature-1": 9.9}, conditions=frozenset())
+
+
+def _clockless(count: int) -> bytes:
+    """What a logger holds that has never been told the time."""
+    held: dict[int, int] = {}
+    for number in range(1, count + 1):
+        values: dict[str, float | None] = {"cargo-temperature-1": number / 10, "battery": 90.0}
+        held |= registers(Numeric(observed_at=0, values=values, conditions=frozenset({"clock-unset"})), number)
+    return modbus.answer(PROTOCOL, held)
+
+
 def _without_battery(reading: Numeric) -> Numeric:
     """An older record: battery and conditions are those of now."""
     values = {name: value for name, value in reading.values.items() if name != "battery"}

@@ -11,7 +11,7 @@ from tests.devices.played import SECOND, play, said, step
 
 READINGS = st.builds(
     lambda name, door: Occurrence(observed_at=golden.ARRIVES_AT, name=name, details={"door": door}),
-    st.sampled_from(["door-open", "door-tampered"]),
+    st.sampled_from(["door-open", "door-closed", "door-tampered"]),
     st.sampled_from(["rear", "side"]),
 )
 
@@ -27,18 +27,30 @@ def told(decoder: Decoder, second: float, *on: int) -> list[tuple[str, dict[str,
     return [(item.name, item.details) for item in items if isinstance(item, Occurrence)]
 
 
+CLOSED = [("door-closed", {"door": "rear"}), ("door-closed", {"door": "side"})]
+
+
+def test_what_a_door_did_while_nobody_looked_is_told_with_the_first_answer() -> None:
+    decoder = Decoder()
+    assert told(decoder, 0) == CLOSED
+    assert told(decoder, 1) == []
+
+
 def test_a_door_that_was_seen_opening_tells_how_long_it_was_open() -> None:
     decoder = Decoder()
-    assert told(decoder, 0) == []
+    told(decoder, 0)
     assert told(decoder, 5, 1) == [("door-open", {"door": "rear"})]
     assert told(decoder, 6, 1) == []
     assert told(decoder, 65.5) == [("door-closed", {"door": "rear", "open_s": 60.5})]
 
 
 def test_a_door_that_was_found_open_tells_no_time() -> None:
-    decoder = Decoder()
-    assert told(decoder, 0, 2) == [("door-open", {"door": "side"})]
+    decoder = Decoder(doors="side")
+    assert told(decoder, 0, 1) == [("door-open", {"door": "side"})]
+    assert told(decoder, 1, 1) == []
     assert told(decoder, 9) == [("door-closed", {"door": "side"})]
+    assert told(decoder, 10, 1) == [("door-open", {"door": "side"})]
+    assert told(decoder, 12) == [("door-closed", {"door": "side", "open_s": 2.0})], "seen this time"
 
 
 def test_a_clock_that_is_set_back_makes_no_negative_time() -> None:
@@ -50,7 +62,8 @@ def test_a_clock_that_is_set_back_makes_no_negative_time() -> None:
 
 def test_what_a_site_calls_its_doors() -> None:
     decoder = Decoder(doors="left, right,roof")
-    assert told(decoder, 0, 3, 5) == [("door-open", {"door": "roof"}), ("door-tampered", {"door": "left"})]
+    closed = [("door-closed", {"door": door}) for door in ("left", "right")]
+    assert told(decoder, 0, 3, 5) == [*closed, ("door-open", {"door": "roof"}), ("door-tampered", {"door": "left"})]
     assert told(decoder, 1, 4, 8) == [("door-closed", {"door": "roof"})], "nothing is wired to 4 and 8"
 
 
@@ -69,6 +82,7 @@ def test_the_simulated_contact_opens_closes_and_is_cut() -> None:
         seconds=100,
     )
     assert said(found) == [
+        *((0, *closed) for closed in CLOSED),
         (5, "door-open", {"door": "rear"}),
         (20, "door-open", {"door": "side"}),
         (20, "door-tampered", {"door": "side"}),

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import strategies as st
 
-from edge_agents.device import Numeric, Reading
+from edge_agents.device import FrameError, Numeric, Reading
 from edge_agents.devices.load_cells import REPEAT, Decoder, encode
 from firmware_sims.devices import load_cells as sim
 from firmware_sims.scenario import Timeline, parse
@@ -64,6 +64,39 @@ def test_the_terminal_sends_nothing_until_it_is_told_to() -> None:
     assert sim.opening(world, line) == b""
     assert (sim.control(world, 0, b"".join(Decoder().greet(0))), REPEAT) == ((), b"SIR\r\n")
     assert sim.opening(world, line) == line
+
+
+GREETING = b'I4 A "B021002593"\r\n'
+
+
+@pytest.mark.parametrize("line", [GREETING, b"S I\r\n"])
+def test_a_terminal_that_does_not_repeat_is_told_again(line: bytes) -> None:
+    decoder = Decoder()
+    assert (decoder.greet(0), decoder.answers()) == ((REPEAT,), b"")
+    for _ in range(3):  # each may be its answer to the last one, and then it says nothing more
+        assert not [item for item in decoder.feed(2 * line, 0) if isinstance(item, FrameError)]
+        assert (decoder.answers(), decoder.answers()) == (REPEAT, b"")
+    assert decoder.feed(encode(load(5.0)), 9 * SECOND) == [load(5.0, at=9 * SECOND)]
+    assert decoder.answers() == b"", "it repeats"
+
+
+def test_what_waited_to_be_written_does_not_follow_a_new_greeting() -> None:
+    decoder = Decoder()
+    decoder.feed(GREETING, 0)
+    assert (decoder.greet(0), decoder.answers()) == ((REPEAT,), b"")
+
+
+def test_the_simulated_terminal_weighs_again_after_its_power_was_gone() -> None:
+    scenario = parse({"title": "a test", "step": [{"device": "d"} | step(15, restarted=True)]})
+    world = World(scenario, Timeline(scenario), 7, 0, "d")
+    decoder = Decoder()
+    sim.control(world, 0, b"".join(decoder.greet(0)))
+    found = list[Reading | FrameError]()
+    for number, timed in zip(range(4), sim.readings(world), strict=False):
+        found += decoder.feed(sim.opening(world, sim.encode(timed.reading, number)), timed.due)
+        assert sim.control(world, timed.due, decoder.answers()) == ()
+    weighed = [item.observed_at // SECOND for item in found if isinstance(item, Numeric)]
+    assert (weighed, len(found)) == ([10, 20, 30], 3)
 
 
 @pytest.mark.parametrize(

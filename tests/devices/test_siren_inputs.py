@@ -10,8 +10,11 @@ from tests.devices import golden
 from tests.devices.played import play, said, step
 
 READINGS = st.builds(
-    lambda row: Occurrence(observed_at=golden.ARRIVES_AT, name=row.on, details=dict(row.details)),
+    lambda row, on: Occurrence(
+        observed_at=golden.ARRIVES_AT, name=row.on if on else row.off, details=dict(row.details)
+    ),
     st.sampled_from(INPUTS),
+    st.booleans(),
 )
 
 
@@ -46,14 +49,26 @@ def test_an_answer_tells_only_what_has_changed_and_a_part_of_it_only_its_inputs(
         _inputs.frame(0, [False] * 8),
     ]
     names = [[item.name for item in decoder.feed(answer, 0) if isinstance(item, Occurrence)] for answer in answers]
-    assert names == [["lights-on", "siren-on"], ["siren-off", "door-open"], [], ["lights-off", "door-closed"]]
+    assert names == [
+        ["lights-on", "siren-on", "door-closed", "door-closed", "door-closed"],
+        ["siren-off", "door-open"],
+        [],
+        ["lights-off", "door-closed"],
+    ]
+
+
+def test_a_siren_that_went_off_while_the_agent_was_down_is_told() -> None:
+    decoder = Decoder()
+    answers = [_inputs.frame(1, [False]), _inputs.frame(1, [False]), _inputs.frame(1, [True])]
+    names = [[item.name for item in decoder.feed(answer, 0) if isinstance(item, Occurrence)] for answer in answers]
+    assert names == [["siren-off"], [], ["siren-on"]]
 
 
 def test_the_simulated_inputs_report_changes_and_nothing_twice() -> None:
     found = play(
         "siren_inputs", step(1, lights=True, siren=True), step(2, lights=True, rear=True), step(3, siren=False)
     )
-    assert said(found) == [
+    assert [row for row in said(found) if row[0]] == [
         (1, "lights-on", {}),
         (1, "siren-on", {}),
         (2, "door-open", {"door": "rear"}),

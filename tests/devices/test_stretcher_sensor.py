@@ -1,9 +1,11 @@
 """Stretcher on a weight transmitter: what conformance does not cover."""
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import strategies as st
 
-from edge_agents.device import Numeric, Occurrence, Reading
+from edge_agents.device import FrameError, Numeric, Occurrence, Reading
 from edge_agents.devices.stretcher_sensor import Decoder, answer, encode
 from tests.devices import golden
 from tests.devices.played import NEW_YEAR, SECOND, play, said, step
@@ -16,7 +18,7 @@ def weighed(weight: float | None, *conditions: str, at: int = golden.ARRIVES_AT)
 
 
 READINGS = st.one_of(
-    st.sampled_from(["stretcher-loaded", "patient-on-stretcher"]).map(
+    st.sampled_from(["stretcher-loaded", "stretcher-unloaded", "patient-on-stretcher", "patient-off-stretcher"]).map(
         lambda name: Occurrence(observed_at=golden.ARRIVES_AT, name=name)
     ),
     st.builds(
@@ -24,7 +26,11 @@ READINGS = st.one_of(
         st.integers(100, 4000),
         st.sets(st.just("battery-low")),
     ),
-    st.sets(st.sampled_from(["battery-low", "sensor-fault"])).map(lambda some: weighed(None, *some)),
+    st.builds(
+        lambda wrong, battery: weighed(None, *wrong, *battery),
+        st.sampled_from([[], ["sensor-fault"], ["out-of-measuring-range"]]),
+        st.sampled_from([[], ["battery-low"]]),
+    ),
 )
 
 
@@ -36,7 +42,7 @@ def names(decoder: Decoder, frame: bytes) -> list[str]:
     return [item.name for item in decoder.feed(frame, 0) if isinstance(item, Occurrence)]
 
 
-def weights(found: list[Reading], until: float = 60) -> list[float | None]:
+def weights(found: Iterable[Reading | FrameError], until: float = 60) -> list[float | None]:
     rows = [item for item in found if isinstance(item, Numeric) and item.observed_at <= NEW_YEAR + until * SECOND]
     return [item.values["weight"] for item in rows if "weight" in item.values]
 
@@ -60,7 +66,7 @@ def test_what_has_no_registers_is_not_sent(reading: Reading) -> None:
 
 def test_somebody_who_sits_up_is_still_there_and_a_bag_is_nobody() -> None:
     decoder = Decoder()
-    assert names(decoder, answer(9.9)) == []
+    assert names(decoder, answer(9.9)) == ["stretcher-unloaded", "patient-off-stretcher"]
     assert names(decoder, answer(10.0)) == ["patient-on-stretcher"]
     assert names(decoder, answer(5.0)) == []
     assert names(decoder, answer(4.9)) == ["patient-off-stretcher"]
@@ -68,28 +74,49 @@ def test_somebody_who_sits_up_is_still_there_and_a_bag_is_nobody() -> None:
 
 
 def test_a_newborn_is_somebody_where_the_site_says_so() -> None:
-    assert names(Decoder(occupied_from="2"), answer(3.1)) == ["patient-on-stretcher"]
+    assert "patient-on-stretcher" in names(Decoder(occupied_from="2"), answer(3.1))
 
 
-def test_of_a_broken_cell_nobody_knows_who_lies_on_it() -> None:
+def test_who_was_taken_off_while_the_agent_was_down_is_told() -> None:
+    assert names(Decoder(), answer(0.0)) == ["stretcher-unloaded", "patient-off-stretcher"]
+    assert names(Decoder(), answer(0.0, loaded=True)) == ["stretcher-loaded", "patient-off-stretcher"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "condition", "reason"),
+    [("faulty", "sensor-fault", "sensor-fault"), ("overloaded", "out-of-measuring-range", "out-of-range")],
+)
+@pytest.mark.parametrize("stable", [False, True])
+def test_of_what_cannot_be_weighed_nobody_knows_who_lies_on_it(
+    wrong: str, condition: str, reason: str, stable: bool
+) -> None:
     decoder = Decoder()
     decoder.feed(answer(70.0), 0)
-    (broken,) = decoder.feed(answer(0.0, faulty=True), 1)
+    (broken,) = decoder.feed(answer(0.0, stable=stable, **{wrong: True}), 1)
     assert isinstance(broken, Numeric)
-    assert (broken.values, broken.invalid) == ({"weight": None}, {"weight": "sensor-fault"})
-    assert broken.conditions == frozenset({"sensor-fault"})
+    assert (broken.values, broken.invalid) == ({"weight": None}, {"weight": reason})
+    assert broken.conditions == frozenset({condition})
     assert names(decoder, answer(70.0)) == []
+
+
+def test_a_weight_that_has_not_come_to_rest_is_none_but_somebody_who_moves_is_there() -> None:
+    decoder = Decoder()
+    moving = decoder.feed(answer(43.0, stable=False), 0)
+    assert [item.name for item in moving if isinstance(item, Occurrence)][-1] == "patient-on-stretcher"
+    assert weights(moving) == []
+    assert decoder.feed(answer(55.0, stable=False), 1) == []
+    assert weights(decoder.feed(answer(70.0), 2)) == [70.0]
+    assert names(decoder, answer(2.0, stable=False)) == ["patient-off-stretcher"]
 
 
 def test_an_empty_stretcher_is_weighed_in_silence() -> None:
     decoder = Decoder()
-    assert len(decoder.feed(answer(0.2), 0)) == 1, "that nothing is wrong with it"
+    decoder.feed(answer(0.2), 0)
     assert decoder.feed(answer(0.1), 1) == []
 
 
 def test_digits_after_the_point_are_the_transmitters() -> None:
-    found = Decoder(decimals="2").feed(answer(70.0), 0)
-    assert [item for item in found if isinstance(item, Occurrence)] == [], "7.00 kg"
+    assert "patient-off-stretcher" in names(Decoder(decimals="2"), answer(70.0)), "7.00 kg"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +135,7 @@ def test_a_simulated_patient_is_weighed_only_while_on_the_stretcher() -> None:
         step(22, patient=False, loaded=False),
         seconds=30,
     )
-    assert said(found) == [
+    assert said(found)[2:] == [
         (2, "stretcher-loaded", {}),
         (7, "patient-on-stretcher", {}),
         (22, "stretcher-unloaded", {}),
@@ -118,6 +145,18 @@ def test_a_simulated_patient_is_weighed_only_while_on_the_stretcher() -> None:
 
 
 def test_a_weak_battery_and_a_broken_cell_are_conditions() -> None:
-    found = play("stretcher_sensor", step(1, battery_low=True), step(3, battery_low=False, broken=True), seconds=5)
+    found = play(
+        "stretcher_sensor",
+        step(1, battery_low=True),
+        step(3, battery_low=False, broken=True),
+        step(4, broken=False, overloaded=True),
+        seconds=5,
+    )
     stated = [item.conditions for item in found if isinstance(item, Numeric)]
-    assert stated == [frozenset(), frozenset({"battery-low"}), frozenset({"sensor-fault"})]
+    codes = [[], ["battery-low"], ["sensor-fault"], ["out-of-measuring-range"]]
+    assert stated == [frozenset(some) for some in codes]
+
+
+def test_a_simulated_patient_who_moves_is_not_weighed() -> None:
+    found = play("stretcher_sensor", step(1, patient=True, moving=True), step(20, moving=False), seconds=25)
+    assert (weights(found, until=19.9), len(weights(found))) == ([], 11)

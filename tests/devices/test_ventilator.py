@@ -7,7 +7,7 @@ import pytest
 from hypothesis import strategies as st
 
 from edge_agents.device import FrameError, Numeric, Occurrence, Reading
-from edge_agents.devices._medibus import IDENTIFY, IDLE, INITIALISE, FrameBuffer, command, response
+from edge_agents.devices._medibus import IDENTIFY, IDLE, INITIALISE, Frame, FrameBuffer, command, response
 from edge_agents.devices.ventilator import (
     ALARMS,
     MEASURED,
@@ -88,8 +88,80 @@ def test_a_ventilator_that_begins_itself_or_is_idle_is_asked_from_the_start() ->
         assert decoder.answers() == response(said_by_it) + command(MEASURED)
 
 
-def test_what_was_damaged_is_asked_for_again() -> None:
+def asked(decoder: Decoder) -> list[int]:
+    """Codes of the questions it writes now."""
+    frames = [item for item in FrameBuffer().feed(decoder.answers()) if isinstance(item, Frame)]
+    return [frame.code for frame in frames if frame.is_command]
+
+
+def begun() -> Decoder:
+    """One whose first question is open since 0 s."""
     decoder = Decoder()
+    decoder.greet(0)
+    decoder.feed(response(INITIALISE), 0)
+    assert asked(decoder) == [MEASURED]
+    return decoder
+
+
+def test_both_sides_begin_and_one_question_is_asked() -> None:
+    decoder = Decoder()
+    decoder.greet(0)
+    decoder.feed(command(INITIALISE) + response(INITIALISE) + command(IDENTIFY), 100_000)
+    assert asked(decoder) == [MEASURED]
+    late = Decoder()
+    late.greet(0)
+    late.feed(command(INITIALISE), 5 * SECOND)  # it was off when it was greeted
+    assert asked(late) == [MEASURED]
+    late.feed(response(INITIALISE), 5 * SECOND)
+    assert asked(late) == []
+
+
+def test_questions_do_not_multiply() -> None:
+    decoder = begun()
+    decoder.feed(command(IDLE) + command(IDLE), 0)
+    assert asked(decoder) == []
+    decoder.feed(response(MEASURED), 0)
+    assert asked(decoder) == [PAGE_1]
+    decoder.feed(response(MEASURED) + response(PAGE_2), 0)  # of before the connection broke
+    assert asked(decoder) == []
+    for code, following in ((PAGE_1, PAGE_2), (PAGE_2, MEASURED), (MEASURED, PAGE_1)):
+        decoder.feed(response(code), 0)
+        assert asked(decoder) == [following]
+
+
+def test_a_question_asked_twice_becomes_one_again() -> None:
+    decoder = begun()
+    decoder.feed(response(MEASURED)[:-3] + b"00\r", 0)
+    assert asked(decoder) == [MEASURED]
+    decoder.feed(response(MEASURED) + response(MEASURED), 0)  # the damaged one counted for it too
+    assert asked(decoder) == [PAGE_1]
+
+
+@pytest.mark.parametrize("word", [IDLE, INITIALISE])
+def test_an_answer_that_was_lost_is_asked_for_when_it_is_idle_or_begins_anew(word: int) -> None:
+    decoder = begun()
+    decoder.feed(response(MEASURED), 0)
+    assert asked(decoder) == [PAGE_1]
+    decoder.feed(command(word), SECOND - 1)
+    assert asked(decoder) == [], "it may have been sent before the question came"
+    decoder.feed(command(word), SECOND)
+    assert asked(decoder) == [MEASURED]
+    decoder.feed(command(word), SECOND)
+    assert asked(decoder) == []
+    decoder.feed(command(word), 0)
+    assert asked(decoder) == [MEASURED], "a clock that was set back"
+
+
+def test_an_answer_that_does_not_come_is_given_up_after_ten_seconds() -> None:
+    decoder, time_changed = begun(), command(0x49)
+    decoder.feed(time_changed, 10 * SECOND - 1)
+    assert asked(decoder) == []
+    decoder.feed(time_changed, 10 * SECOND)
+    assert asked(decoder) == [MEASURED]
+
+
+def test_what_was_damaged_is_asked_for_again() -> None:
+    decoder = begun()
     decoder.feed(response(MEASURED), 0)
     decoder.answers()
     (error,) = decoder.feed(response(PAGE_1)[:-3] + b"00\r", 0)

@@ -16,6 +16,7 @@ from edge_agents.device import Numeric, Reading
 from edge_agents.device_memory import DeviceMemory
 from edge_agents.feed import Feed
 from edge_agents.links.ble_gatt import open_link
+from edge_agents.ports import Losses
 from edge_agents.protocol import Gatt
 from firmware_sims.hosts.gatt_peripheral import Host
 from firmware_sims.hosts.host import Stage, make_cast, make_host
@@ -35,6 +36,7 @@ class Disk:
 
     def __init__(self) -> None:
         self.accepted: list[Reading] = []
+        self.losses = Losses()
         self.came = asyncio.Event()
         self.safe = asyncio.Event()
         self.safe.set()

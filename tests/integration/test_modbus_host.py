@@ -107,7 +107,10 @@ async def test_inputs_are_read_as_the_scenario_has_them(tmp_path: Path, name: st
         await measure(cast, host, 1)
         found = await heard(open_link(host.address, device.PROTOCOL, CLOCK), device.Decoder())
     assert [(r.name, r.details) for r in found if isinstance(r, Occurrence)] == [
+        ("lights-off", {}),
         ("siren-on", {}),
+        ("door-closed", {"door": "cab"}),
+        ("door-closed", {"door": "side"}),
         ("door-open", {"door": "rear"}),
     ]
 

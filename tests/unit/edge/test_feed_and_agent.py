@@ -14,6 +14,7 @@ from edge_agents.feed import Feed
 from edge_agents.outbox import Entry
 from edge_agents.outbox_ledger import Stream
 from edge_agents.outbox_writer import OutboxWriter
+from edge_agents.ports import Losses
 from gateway.contract.envelope import Instant, Lane, LinkMode
 from gateway.contract.observation import Event
 from gateway.contract.quantity import ECG_LEADS_12
@@ -73,6 +74,7 @@ class Intake:
     def __init__(self) -> None:
         self.accepted: list[str] = []
         self.refused: list[tuple[str, str, bytes]] = []
+        self.losses = Losses()
 
     async def room(self) -> None:
         await asyncio.sleep(0)

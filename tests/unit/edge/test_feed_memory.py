@@ -12,6 +12,7 @@ from edge_agents.config import ConfigError, DeviceConfig
 from edge_agents.device import Decoder, FrameError, Occurrence, Reading
 from edge_agents.device_memory import DeviceMemory
 from edge_agents.feed import Feed
+from edge_agents.ports import ByteLink, Intake, Losses
 from gateway.contract.envelope import DeviceLink, DeviceState, Instant
 from tests.unit.edge.test_feed_and_agent import HandClock, Quick
 
@@ -23,6 +24,7 @@ class Disk:
         self.accepted: list[str] = []
         self.details: list[dict[str, Any]] = []
         self.refused: list[bytes] = []
+        self.losses = Losses()
         self.safe = asyncio.Event()
         self.safe.set()
 
@@ -93,7 +95,7 @@ class Link:
 
 @asynccontextmanager
 async def running(
-    link: Link, disk: Disk, memory: DeviceMemory | None = None, make: Callable[[], Decoder] = Meter
+    link: ByteLink, disk: Intake, memory: DeviceMemory | None = None, make: Callable[[], Decoder] = Meter
 ) -> AsyncIterator[Feed]:
     feed = Feed(
         DeviceConfig(name="meter", kind="glucose_meter", silent_after=5.0), link, make, intake=disk,
@@ -223,6 +225,47 @@ async def test_a_device_that_says_nothing_is_silent_and_not_merely_connected(pas
         await played.over.wait()
         feed.check_silence(HandClock().monotonic() + passes)
         assert feed.state.link is link
+
+
+class Line:
+    """A serial line: it opens whatever is at its other end, and here it is also opened again."""
+
+    def __init__(self, *sessions: tuple[bytes, ...]) -> None:
+        self.over = asyncio.Event()
+        self._sessions = list(sessions)
+
+    async def stream(self) -> AsyncGenerator[tuple[bytes, Instant], None]:
+        yield b"", 1
+        for frame in self._sessions.pop(0):
+            yield frame, 1
+        if not self._sessions:
+            self.over.set()
+            await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize(
+    ("sessions", "link"),
+    [
+        ([()], None),
+        ([(b"a",)], DeviceLink.CONNECTED),
+        ([(b"a",), ()], None),
+    ],
+    ids=["nothing was heard", "heard", "heard before it was opened again"],
+)
+async def test_a_line_that_opens_is_no_device(sessions: list[tuple[bytes, ...]], link: DeviceLink | None) -> None:
+    line = Line(*sessions)
+    async with running(line, Disk()) as feed:
+        await line.over.wait()
+        assert feed.state.link is link
+        feed.check_silence(HandClock().monotonic() + 6.0)
+        assert feed.state.link is DeviceLink.SILENT
+
+
+async def test_a_device_that_can_be_asked_what_it_is_is_there_before_it_measures() -> None:
+    link = Link()
+    async with running(link, Disk()) as feed:
+        await link.over.wait()
+        assert feed.state.link is DeviceLink.CONNECTED
 
 
 async def test_a_device_that_cannot_be_reached_is_disconnected() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from edge_agents.config import DeviceConfig
 from edge_agents.device import FrameError, Occurrence, Reading
 from edge_agents.feed import Feed
+from edge_agents.ports import Losses
 from gateway.contract.envelope import Instant
 
 
@@ -41,6 +42,7 @@ class Mute:
 class Intake:
     def __init__(self) -> None:
         self.accepted: list[tuple[str, Reading]] = []
+        self.losses = Losses()
 
     async def room(self) -> None:
         await asyncio.sleep(0)

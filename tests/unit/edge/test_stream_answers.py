@@ -15,6 +15,7 @@ from edge_agents.device import Numeric, Reading
 from edge_agents.devices import poc_analyser
 from edge_agents.feed import Feed
 from edge_agents.links.serial_stream import TcpLink, TtyLink, open_link
+from edge_agents.ports import Losses
 from edge_agents.protocol import Stream
 from firmware_sims.devices import poc_analyser as simulator
 from firmware_sims.hosts.host import Stage, make_cast
@@ -33,6 +34,7 @@ class Intake:
     def __init__(self, enough: int) -> None:
         self.accepted: list[Reading] = []
         self.refused: list[str] = []
+        self.losses = Losses()
         self.full = asyncio.Event()
         self.safe = asyncio.Event()  # whether the disk has taken it
         self.safe.set()
