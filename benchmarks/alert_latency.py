@@ -8,7 +8,8 @@
 The value is a systolic pressure, whose rule asks for no duration: what is measured is the program, not the rule's
 patience. It is low and normal in turn, so every other value raises an alert and the next ends it; both ways count. An
 alert goes to screens only when it is committed (fsync). Once with nothing else to do, once with 80 % of ``--maximum``
-ambulances (benchmarks/ambulances.py finds it) on the same gateway, open loop. Floor 1 s p99, aim 50 ms.
+ambulances (benchmarks/ambulances.py finds it; 240 by default, what two cores carried with the ECG analyser: behind a
+queue that grows, latency says how long one measured) on the same gateway, open loop. Floor 1 s p99, aim 50 ms.
 """
 
 import asyncio

@@ -8,9 +8,10 @@
 The vehicle and its agent are the real ones: device decoding, the outbox's fsync and everything behind are inside. The
 agent does not tell when it appends, so the clock starts just before: when the last byte of a 12-lead frame is handed
 to the agent's socket (decoding and appending add about 0.3 ms to what is asked for). Frames are matched by their
-samples. Once with nothing else to do, once with 80 % of ``--maximum`` ambulances (benchmarks/ambulances.py finds it)
-on the same gateway, open loop. Floor 100 ms p99, aim 15 ms. Both ends share the machine's cores with everything
-measured.
+samples. Once with nothing else to do, once with 80 % of ``--maximum`` ambulances (benchmarks/ambulances.py finds it;
+240 by default, what two cores carried with the ECG analyser: behind a queue that grows, latency says how long one
+measured) on the same gateway, open loop. Floor 100 ms p99, aim 15 ms. Both ends share the machine's cores with
+everything measured.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """``lastmile demo`` and ``lastmile replay``: the real program, run for somebody who wants to see it.
 
-demo --starts--> serve (broker, gateway)   simulate (the whole fleet)   an agent for each unit
- |                                                                  all real processes, real sockets
+demo --starts--> serve (broker, gateway, watch)   simulate (the whole fleet)   an agent for each unit
+ |                                                                         all real processes, real sockets
  +--watches--> the live feed, as a screen does: latency; /metrics: counts; at the end `lastmile audit`
 """
 

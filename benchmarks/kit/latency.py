@@ -17,6 +17,7 @@ from benchmarks.kit.stack import Lastmile
 
 UNIT: Final = "amb-9000"  # the one that is watched
 SETTLE_SECONDS: Final = 15  # detectors fill, everything settles
+CARRIED: Final = 240  # ambulances, each with its ECG analyser (benchmarks/README.md); beyond it a queue is measured
 LOAD: Final = 0.8  # of the ambulances this machine carries
 
 Latencies = dict[int, list[float]]  # s, by ambulances beside
@@ -51,7 +52,7 @@ def run(figure: Figure, measure: Measure) -> None:
     quick = f"{figure.quick_seconds:.0f} s each, beside 80 ambulances"
     parser.add_argument("--quick", action="store_true", help=quick)
     parser.add_argument("--seconds", type=float, default=60.0, help="of each measurement")
-    parser.add_argument("--maximum", type=int, default=400, help="ambulances this machine carries")
+    parser.add_argument("--maximum", type=int, default=CARRIED, help="ambulances this machine carries (%(default)s)")
     arguments = parser.parse_args()
     seconds, maximum = (figure.quick_seconds, 100) if arguments.quick else (arguments.seconds, arguments.maximum)
     load = int(LOAD * maximum)

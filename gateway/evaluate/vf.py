@@ -166,9 +166,12 @@ def episodes(recording: Recording) -> list[Stretch]:
 
 
 def runs(recording: Recording) -> list[Stretch]:
-    """Five or more ventricular beats running, faster than 100/min; or marked as such where no beats are."""
-    marked = recording.marked_beats
-    if marked is None:
+    """Five or more ventricular beats running, faster than 100/min; or marked as such where the reference has no beats.
+
+    A file of beats beside such a reference is not asked: nobody may have looked at it, and few tell ventricular beats.
+    """
+    marked = recording.annotations
+    if marked is None or not marked.has_beats:
         shortest = 60.0 * (RUN_BEATS - 1) / RUN_RATE * recording.fs
         named = (stretch for stretch, note in rhythms(recording) if note == TACHYCARDIA)
         return [(start, end) for start, end in named if end - start >= shortest]

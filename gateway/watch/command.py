@@ -153,10 +153,9 @@ class Watch:
     def _judge_notifier(self, health: Health) -> None:
         if health.notifier_at is None:
             self._judge.failed(Part.NOTIFIER, "it has not begun")
-        elif clock_now() - health.notifier_at <= self._settings.patience * SECOND:
-            self._judge.saw(Part.NOTIFIER, _seconds())
-        else:
-            self._judge.failed(Part.NOTIFIER, "it has stopped making its rounds")
+            return
+        self._judge.saw(Part.NOTIFIER, health.notifier_at / SECOND)
+        self._judge.failed(Part.NOTIFIER, "it has stopped making its rounds")
 
     def _open_canary(self) -> None:
         """Once, when the gateway has answered: only then is there a registry to enrol the canary in."""

@@ -9,10 +9,11 @@ import hmac
 import json
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -75,10 +76,11 @@ def on_call() -> Iterator[OnCall]:
 
 
 def start_watch(stack: Stack, person: OnCall) -> Process:
+    """Its grace ends well before TOLD_WITHIN: what stops at once is told no sooner than that."""
     key = stack.data / "watch.key"
     key.write_text("whsec_" + base64.b64encode(SECRET).decode())
     (stack.data / "watch.toml").write_text(
-        f'language = "en"\npatience = {PATIENCE}\nstart_grace = 30\n'
+        f'language = "en"\npatience = {PATIENCE}\nstart_grace = 20\n'
         f'[channel.oncall]\nvia = "webhook"\nurl = "{person.url}"\nsecret_file = "watch.key"\n'
     )
     return stack.start("watch", "watch", "--data", str(stack.data))
@@ -134,6 +136,33 @@ def test_a_gateway_that_hangs_is_told(stack: Stack) -> None:
             eventually(lambda: told(person, "the gateway does not answer"), "it runs and does nothing", TOLD_WITHIN)
         finally:
             os.kill(gateway.pid, signal.SIGCONT)
+
+
+@contextmanager
+def without_deliveries(stack: Stack) -> Iterator[None]:
+    """The notifier's own table is away: each of its rounds fails, and nothing else does."""
+
+    def rename(old: str, new: str) -> None:
+        with closing(sqlite3.connect(stack.data / "lastmile.db", timeout=10, isolation_level=None)) as database:
+            database.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+    rename("delivery", "delivery_away")
+    try:
+        yield
+    finally:
+        rename("delivery_away", "delivery")
+
+
+def test_a_notifier_that_stops_is_told_and_so_is_its_return(stack: Stack) -> None:
+    with on_call() as person:
+        start_watch(stack, person)
+        eventually(lambda: canary_at(stack), "a canary has gone the whole way", 40)
+        with without_deliveries(stack):
+            eventually(lambda: told(person, "the notifier has stopped"), "alerts would reach nobody", TOLD_WITHIN)
+            before = canary_at(stack)
+            eventually(lambda: canary_at(stack) > before, "the path goes on", 20)
+        eventually(lambda: told(person, "the notifier works again"), "its return is told", 40)
+        assert all("the notifier" in text for text in person.texts), person.texts
 
 
 def test_a_watcher_that_stops_raises_an_alert_and_its_return_ends_it(stack: Stack) -> None:

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from gateway.evaluate import af
-from gateway.evaluate.af import bootstrap, patient, pool, score
-from gateway.evaluate.records import Annotations, Recording, read_wfdb
+from gateway.evaluate.af import FIBRILLATION, bootstrap, evaluate, patient, pool, score
+from gateway.evaluate.records import Annotations, Recording, read_annotations, read_wfdb
 from gateway.evaluate.watch import stretches, watch
 
 FS = 100.0
+FLOOR = 0.9
 
 
 def recording(*marks: tuple[int, str], seconds: int = 100, comments: tuple[str, ...] = ()) -> Recording:
@@ -88,3 +89,30 @@ def test_real_fibrillation_and_a_slow_rhythm_without_it(recordings: Path, name: 
     size = record.signals["II"].size
     covered = sum(end - start for start, end in stretches(watch(record), af.CODE, size))
     assert least <= covered / size <= most
+
+
+def fibrillates(header: Path) -> bool:
+    """Whether the reference says so anywhere in the record."""
+    given = read_annotations(header.with_suffix(""), "atr")
+    return given is not None and FIBRILLATION in given.notes
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_floors_by_duration_on_every_record_of_fibrillation(recordings: Path, tmp_path: Path) -> None:
+    """ecg-af and the records of ecg-mitdb that fibrillate, in one folder."""
+    taken = [
+        *(recordings / "ecg-af").glob("*.hea"),
+        *(header for header in (recordings / "ecg-mitdb").glob("*.hea") if fibrillates(header)),
+    ]
+    for header in taken:
+        for file in header.parent.glob(f"{header.stem}.*"):
+            (tmp_path / file.name).symlink_to(file)
+    found = evaluate(tmp_path)
+    gross = found.gross
+    assert (gross.records, found.skipped, found.without_reference) == (len(taken), [], [])
+    assert gross.patients == 5
+    assert gross.sensitivity is not None
+    assert gross.specificity is not None
+    assert gross.sensitivity >= FLOOR
+    assert gross.specificity >= FLOOR

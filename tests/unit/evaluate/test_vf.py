@@ -8,7 +8,7 @@ import pytest
 
 from gateway.derive.ecg.rhythm import RhythmEdge
 from gateway.evaluate.records import Annotations, Recording, Samples, read_cudb, read_wfdb
-from gateway.evaluate.vf import add_up, episodes, score
+from gateway.evaluate.vf import add_up, episodes, evaluate, score
 from gateway.evaluate.watch import watch
 
 FS = 100.0
@@ -44,6 +44,14 @@ def test_what_counts_as_an_episode() -> None:
     assert episodes(recording(*run(10, 4, 150), (15, "N"))) == []
     assert episodes(recording(*run(10, 8, 60), (30, "N"))) == []
     assert len(episodes(recording(*run(10, 6, 150)))) == 1, "the record ends with the run"
+
+
+def test_a_file_of_beats_that_nobody_has_looked_at_hides_no_marked_tachycardia() -> None:
+    """As in VFDB beside a program's beats: the reference marks rhythms only."""
+    given = recording((100, "(VT"), (110, "(N"))
+    beats = recording((20, "N"), *run(50, 6, 150), (120, "N")).annotations
+    found = episodes(msgspec.structs.replace(given, beat_file=beats))
+    assert in_seconds(found) == [(100, 110)]
 
 
 def test_an_alarm_is_false_when_nothing_is_within_10_s() -> None:
@@ -153,3 +161,21 @@ def test_the_false_alarm_of_an_icu_monitor_is_not_raised(recordings: Path) -> No
 def test_moving_electrodes_raise_nothing_lethal(recordings: Path, name: str, start: float, end: float) -> None:
     given = part(read_wfdb(recordings / "ecg-mitdb" / name), "MLII", start, end)
     assert score(given, watch(given)).alarms == []
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_every_record_of_a_ventricular_tachyarrhythmia_is_flagged(recordings: Path) -> None:
+    found = evaluate(recordings / "ecg-cudb")
+    assert [record.name for record in found.records if not record.flagged] == []
+    assert found.gross.flagged == len(list((recordings / "ecg-cudb").glob("cu*.mat.gz"))) > 0
+
+
+@pytest.mark.data
+@pytest.mark.slow
+@pytest.mark.timeout(600)  # a minute of CPU
+def test_hardly_any_lethal_alarm_on_the_arrhythmia_database_is_false(recordings: Path) -> None:
+    found = evaluate(recordings / "ecg-mitdb")
+    assert (found.gross.records, found.skipped) == (len(list((recordings / "ecg-mitdb").glob("*.hea"))), [])
+    assert found.gross.lethal_alarms > found.gross.false_lethal_alarms, "silence would have no false ones either"
+    assert found.gross.false_lethal_alarms <= 2, found.gross.false_by_code

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -230,6 +231,23 @@ async def test_a_gateway_that_makes_no_sense_is_named(site: Site, name: str) -> 
     assert said in why(lines, Part.NOTIFIER), "it is not known either"
     mend(site)
     assert Part.GATEWAY not in {line.get("part") for line in await site.round()}
+
+
+async def test_a_notifier_that_stops_is_told_once_its_last_round_is_older_than_patience(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no sooner; that the gateway still answers adds nothing to it."""
+    beat = now()
+    site.gateway.body = msgspec.json.encode({"status": "ok", "canary_at": None, "notifier_at": beat})
+    site.watch._judge = Judge(beat / 1e6 - 60, PATIENCE, 0)
+    told_at: list[int] = []
+    for passed in range(0, 30, 2):
+        monkeypatch.setattr(command, "clock_now", partial(int, beat + passed * 1_000_000))
+        with capture_logs() as lines:
+            await site.watch.round()
+        told_at += [passed for line in lines if line.get("part") == Part.NOTIFIER]
+    await asyncio.gather(*site.watch._told)
+    assert told_at == [12]
 
 
 async def test_a_state_that_cannot_be_written_stops_nothing(site: Site) -> None:
