@@ -9,9 +9,11 @@ from gateway.alerts.alert import UNSEEN, Alert, IllegalMove, Mark, Move, State, 
 from gateway.alerts.policy import is_instant
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import MINUTE
+from gateway.fleet import GATEWAY_DEVICE
 from gateway.rules.hold import Edge
 from gateway.rules.threshold import Finding
 
+PERSON: Final = "person/"  # before the pseudonym in a group's key
 REOPEN_WITHIN: Final = 5 * MINUTE  # of the end by the gateway's clock: one that flaps is one episode, not twenty
 
 
@@ -91,11 +93,12 @@ class AlertBook:
             return self._reopen(earlier, finding, now)
         return self._raise(finding, now)
 
-    @staticmethod
-    def _continues(earlier: Alert, finding: Finding, now: Instant) -> bool:
-        """Practice and earnest are never one episode."""
+    def _continues(self, earlier: Alert, finding: Finding, now: Instant) -> bool:
+        """Practice and earnest are never one episode, nor are two places or two people."""
         assert earlier.resolved_at is not None
-        return now - earlier.resolved_at <= REOPEN_WITHIN and earlier.simulated == finding.simulated
+        people = {key for key in (earlier.group_key, self._group_of(finding.unit)) if key.startswith(PERSON)}
+        alike = (earlier.simulated, earlier.unit) == (finding.simulated, finding.unit) and len(people) <= 1
+        return now - earlier.resolved_at <= REOPEN_WITHIN and alike
 
     def _raise(self, finding: Finding, now: Instant) -> Transition:
         row = finding.row
@@ -154,7 +157,8 @@ class AlertBook:
         measured = finding.row.condition is not None and finding.device is not None
         if not measured or alert.device in (None, finding.device):
             return None
-        return self.mark(alert, Mark.JOIN, now, _told(finding), device=None)
+        device = finding.device if alert.device == GATEWAY_DEVICE else None  # a derived value stood in for its own
+        return self.mark(alert, Mark.JOIN, now, _told(finding), device=device)
 
     def _end(self, alert: Alert, finding: Finding, now: Instant) -> Transition | None:
         if alert.state is State.LATCHED:

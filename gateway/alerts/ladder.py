@@ -76,6 +76,12 @@ class ServiceHours(msgspec.Struct, frozen=True):
         days, minute = divmod(minutes, 24 * 60)
         return (days + 3) % 7 in self.days and self.opens <= minute < self.closes  # 1970-01-01 was a Thursday
 
+    def next_opening(self, now: Instant) -> Instant | None:
+        """When somebody next comes to sit there; None when nobody ever does."""
+        today = (now // MINUTE + self.utc_offset) // (24 * 60)
+        mornings = (((today + n) * 24 * 60 + self.opens - self.utc_offset) * MINUTE for n in range(8))
+        return next((at for at in mornings if at > now and self.open_at(at)), None)
+
 
 def hours_of(settings: ServiceHoursSettings) -> dict[Setting, ServiceHours]:
     """Of the settings that close at all; every other is always open. They are stated to the patient."""
@@ -125,7 +131,8 @@ _MEDIUM: Final[dict[Setting, tuple[Step, ...]]] = {
 }  # fmt: skip
 
 
-# A rung of missed uploads is told to whom it names and to nobody else: the next rung is the next tier, days later.
+# A rung of missed uploads is told to whom it names and to nobody else: the next rung is the next tier, days later. It
+# can wait for the morning: no relative is phoned at night because a measurement is missing.
 _UPLOADS: Final = {
     "uploads-remind-person": Step(0, Duty.PATIENT, Means.APP),
     "uploads-nurse-calls": Step(0, Duty.CENTRE_NURSE, Means.TASK),

@@ -122,12 +122,20 @@ class Lifecycle:
         made: list[Transition] = []
         while due is not None and now >= due:
             reason = _reason(alert, len(ladder.steps), unmuted)
-            step = ladder.steps[min(alert.step, len(ladder.steps) - 1)]
+            step = _next_step(alert, ladder)
+            if self._opening(alert, step, place, now) is not None:
+                break
             taken = min(alert.step + 1, len(ladder.steps))
             due = (now if taken == len(ladder.steps) else due) + ladder.wait(taken)  # reminders are never made up for
             made.append(self._tell(alert, ladder, step, reason, place or HOUSE, taken, due, now))
             alert = made[-1].alert
         return made
+
+    def _opening(self, alert: Alert, step: Step, place: Place | None, now: Instant) -> Instant | None:
+        """Until when a call that can wait does: nobody is phoned about a missing measurement outside service hours."""
+        hours = self.hours.get(place.setting) if place is not None else None
+        waits = hours is not None and ladder_of(alert.rule) is not None and step.means is Means.CALL
+        return hours.next_opening(now) if hours is not None and waits and not hours.open_at(now) else None
 
     def _ladder(self, alert: Alert, place: Place | None, now: Instant) -> Ladder | None:
         own = ladder_of(alert.rule)
@@ -200,10 +208,21 @@ class Lifecycle:
         return ladder.steps[alert.step - 1]
 
     def _next_due(self, now: Instant) -> Instant:
-        times = [alert.next_step_at for alert in self.book.open if alert.next_step_at is not None]
+        times = [at for alert in self.book.open if (at := self._due_of(alert, now)) is not None]
         times += [silence.expires_at for silence in self.silences.on]
         change = self._roster.next_change(now)
         return min([*times, change] if change is not None else times, default=2**62)
+
+    def _due_of(self, alert: Alert, now: Instant) -> Instant | None:
+        """When time alone takes an alert's next step."""
+        own, at = ladder_of(alert.rule), alert.next_step_at
+        if own is None or alert.state not in UNSEEN or alert.muted or (at is not None and at > now):
+            return at
+        return self._opening(alert, _next_step(alert, own), self._place_of(alert.unit), now) or at
+
+
+def _next_step(alert: Alert, ladder: Ladder) -> Step:
+    return ladder.steps[min(alert.step, len(ladder.steps) - 1)]
 
 
 def _by_unit(alerts: list[Alert]) -> Iterator[tuple[Alert, list[Alert]]]:

@@ -5,6 +5,8 @@ from typing import Final
 
 import msgspec
 
+from gateway.alerts.alert import Alert
+from gateway.alerts.book import PERSON
 from gateway.alerts.ladder import SETTINGS, Setting
 from gateway.fleet import Fleet
 
@@ -35,7 +37,12 @@ def group_in(fleet: Fleet) -> Callable[[str], str]:
     def group_of(unit: str) -> str:
         subject = fleet.subjects.get(unit)
         if subject is not None:
-            return f"person/{subject.id}"
+            return f"{PERSON}{subject.id}"
         return f"unit/{unit}" if unit else "gateway"
 
     return group_of
+
+
+def person_of(alert: Alert) -> str:
+    """The pseudonym of the person it was raised for; "" when it says none."""
+    return alert.group_key.removeprefix(PERSON) if alert.group_key.startswith(PERSON) else ""

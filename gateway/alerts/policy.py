@@ -9,7 +9,7 @@ from gateway.rules.catalogue import CATALOGUE
 from gateway.rules.row import Kind, Ladder, Row
 
 # These are about the electrodes of one device: what another device measures of the same person still counts.
-FAULTS_OF_A_DEVICE: Final = frozenset({"lead-off", "sensor-off", "signal-poor"})
+FAULTS_OF_A_DEVICE: Final = frozenset({"lead-off", "lead-off-long", "sensor-off", "sensor-off-long", "signal-poor"})
 
 
 def is_instant(row: Row) -> bool:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from gateway.contract.condition import CONDITIONS
+from gateway.contract.topic import UnitKind
 from gateway.rules.bed_rows import BED
 from gateway.rules.cargo_rows import CARGO
 from gateway.rules.condition import Direction, Threshold
@@ -13,6 +14,7 @@ from gateway.rules.sign_rows import SIGNS
 from gateway.rules.vital_rows import VITALS
 
 _TECHNICAL: Final = Kind.TECHNICAL
+_LASTS: Final = "medium after 60 s: domain facts 2.4; somebody is there who is not watched any more"
 
 PATH: Final = (
     Row(
@@ -25,7 +27,16 @@ PATH: Final = (
     ),
     Row(
         "lead-off", _TECHNICAL, Priority.LOW, "the device's own report",
-        zh="导联脱落", en="Lead off",
+        zh="导联脱落", en="Lead off", inhibited_by=("lead-off-long",),
+    ),
+    Row(
+        "lead-off-long", _TECHNICAL, Priority.MEDIUM, _LASTS,
+        zh="导联脱落超过 1 分钟", en="Lead off for over a minute", ladder=Ladder.CLINICAL,
+    ),
+    Row(
+        "sensor-off-long", _TECHNICAL, Priority.MEDIUM, f"{_LASTS}; not at kiosks, where people come and go",
+        zh="传感器脱落超过 1 分钟", en="Sensor off for over a minute", ladder=Ladder.CLINICAL,
+        places=frozenset(UnitKind) - {UnitKind.HEALTH_KIOSK},
     ),
     Row(
         "shedding", _TECHNICAL, Priority.MEDIUM, "an outbox is full and drops declared ranges",
@@ -77,6 +88,7 @@ DEVICES: Final = tuple(
         en=row.meaning,
         # what is high about a device (a blocked line, an open circuit) is about the person at its other end
         ladder=Ladder.CLINICAL if row.priority == "high" else Ladder.TECHNICAL,
+        inhibited_by=("sensor-off-long",) if row.code == "sensor-off" else (),
     )
     for row in CONDITIONS.values()
 )

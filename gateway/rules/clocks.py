@@ -4,7 +4,7 @@ What the alert says is what all of them say: it stands while any device holds.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -53,7 +53,7 @@ class Clocks:
         devices = self._holds.setdefault(key, {})
         before = devices.get(device, _IDLE)
         devices[device] = state
-        if (state.since, state.firing, state.memory) != (before.since, before.firing, before.memory):
+        if _stored(state) != _stored(before):
             self._dirty.add(key)
 
     def touch(self, key: Key, device: str, at: Instant) -> None:
@@ -66,17 +66,18 @@ class Clocks:
         """Whoever measures now goes on with the clock of who does not any more: it can neither stand nor hide anything.
 
         A derived value stands in for the devices' own, and never beside it: its clock is theirs. Of a device that has
-        only gone silent what it had declared is taken over; half a duration of another instrument is none.
+        only gone silent what it had declared is taken over; half a duration of another instrument is none. The alert
+        still names who has gone, whose loose electrodes may mute it: whoever goes on with it tells it (``untold``).
         """
         for other, state in list(self.at(key).items()):
             stands_in = (other == GATEWAY_DEVICE) is not (device == GATEWAY_DEVICE)
             if other == device or state.idle or not (stands_in or at - state.last_at > patience):
                 continue
-            mine = self.of(key, device)
+            mine, untold = self.of(key, device), state.firing and device != GATEWAY_DEVICE
             if stands_in and mine.idle:
-                mine = state
+                mine = msgspec.structs.replace(state, untold=untold)
             elif state.firing and not mine.firing:
-                mine = Hold(firing=True, last_at=mine.last_at, memory=mine.memory)
+                mine = Hold(firing=True, last_at=mine.last_at, memory=mine.memory, untold=untold)
             self.keep(key, device, mine)
             self.keep(key, other, Hold(last_at=state.last_at))
 
@@ -94,3 +95,7 @@ class Clocks:
         changed = [(*key, Holds(dict(self.at(key)))) for key in sorted(self._dirty)]
         self._dirty.clear()
         return changed
+
+
+def _stored(state: Hold) -> tuple[Any, ...]:
+    return state.since, state.firing, state.memory, state.untold

@@ -12,7 +12,7 @@ from gateway.rules.catalogue import CATALOGUE
 from gateway.rules.hold import Edge, Hold, Holds
 from gateway.rules.patient import Patient
 from gateway.rules.row import Priority, Row
-from gateway.rules.switches import SILENT_ROW, Switches, event_validity, read_report
+from gateway.rules.switches import RHYTHMS, SILENT_ROW, Report, Switches, event_validity, read_report
 from gateway.rules.tags import Tags
 from gateway.rules.threshold import Finding, Reading, Thresholds
 
@@ -62,13 +62,38 @@ class Rules:
         self._review = self._review or bool(changed)
         return changed
 
-    def check(self, now: Instant, simulated: Callable[[str], bool] = lambda _: False) -> list[Finding]:
-        """What time alone, or changed limits, have begun or ended; call it about once a second."""
+    def check(
+        self,
+        now: Instant,
+        simulated: Callable[[str], bool] = lambda _: False,
+        mutes: Callable[[str, str], bool] = lambda _, __: False,
+    ) -> list[Finding]:
+        """What time alone, or changed limits, have begun or ended; call it about once a second.
+
+        ``mutes``: whether a device of a unit is in service mode now.
+        """
         lapsed = self.thresholds.lapse(now, simulated)
+        for found in self.switches.outlast(now, simulated, self._is_here):
+            waits = mutes(found.unit, found.device or "") or self._off(found.row.code, now)
+            if found.edge is Edge.CLEAR or not waits:
+                lapsed.append(self._stamped(found))
         if not self._review:
             return lapsed
         self._review = False
-        return lapsed + self.thresholds.orphans(now)
+        return lapsed + self.thresholds.orphans(now) + self._orphaned_rhythms(now)
+
+    def _is_here(self, unit: str, code: str) -> bool:
+        return self.thresholds.is_here(self._row(code), unit)
+
+    def _orphaned_rhythms(self, now: Instant) -> list[Finding]:
+        """Rhythms told of somebody of whom, as is known now, their row does not speak: they end, and say why."""
+        return [
+            Finding(row, Edge.CLEAR, f"unit/{unit}", unit, None, now,
+                    details={"why": why, "rules_version": self.version})
+            for unit in sorted(self.thresholds.patients)
+            for row in map(self._row, self.switches.rhythms(unit))
+            if (why := self.thresholds.refuses(row, unit)) is not None
+        ]  # fmt: skip
 
     # ---- values -----------------------------------------------------------------------------------------------------
 
@@ -141,9 +166,10 @@ class Rules:
         report = read_report(name, details)
         if report is None or not self._row(report.code).enabled:
             return []
+        report, refused = self._of_whom(unit, report)
         validity = event_validity(name)
         if validity is not None and age > validity:
-            if not report.on or self._row(report.code).priority is not Priority.HIGH:
+            if not report.on or refused or self._row(report.code).priority is not Priority.HIGH:
                 return []
             subject = report.subject(unit, device)
             blind = Finding(self._row(report.code), Edge.RAISE, subject, unit, device, at, details=dict(report.details),
@@ -151,10 +177,21 @@ class Rules:
             return [self._stamped(self._missed(blind, age))]
         finding = self.switches.move(unit, device, report, at, simulated)
         if finding is None or (
-            finding.edge is Edge.RAISE and (mutes(finding.device or device) or self._off(report.code, at))
+            finding.edge is Edge.RAISE and (refused or mutes(finding.device or device) or self._off(report.code, at))
         ):
             return []
         return [self._stamped(finding)]
+
+    def _of_whom(self, unit: str, report: Report) -> tuple[Report, bool]:
+        """A rhythm with whose limits it was judged by, and whether its row refuses to speak of them.
+
+        A device's own alarm is told in any case: its limits are those set at the device.
+        """
+        if not (report.detected and report.code in RHYTHMS):
+            return report, False
+        told = report.details | self.thresholds.whose(report.code, unit)
+        refused = self.thresholds.refuses(self._row(report.code), unit) is not None
+        return msgspec.structs.replace(report, details=told), refused
 
     def _tag(
         self, unit: str, device: str, name: str, details: dict[str, Any], at: Instant, *, simulated: bool,

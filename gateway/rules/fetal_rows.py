@@ -1,4 +1,9 @@
-"""Alerts on the fetal heart: the baseline of ten minutes and lost signal, of somebody who is pregnant. No diagnosis."""
+"""Alerts on the fetal heart: the baseline of ten minutes and lost signal, of somebody who is pregnant. No diagnosis.
+
+What ends them: lost signal ends with a good trace, and with the trace: a CTG that was taken off has lost nothing. A
+baseline ends only with one that is back within its limits, or when the unit speaks of somebody else; where the
+recording stopped meanwhile, nothing says that the heart has recovered, and a physician is still to read the trace.
+"""
 
 from typing import Final
 

@@ -21,12 +21,16 @@ class Edge(Enum):
 
 
 class Hold(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """State of one (subject, rule) at one device: ``since`` when breaching (or, while firing, clearing) began."""
+    """State of one (subject, rule) at one device: ``since`` when breaching (or, while firing, clearing) began.
+
+    Of a switch ``since`` is when it went on.
+    """
 
     firing: bool = False
     since: Instant | None = None
     last_at: Instant = 0
     memory: Memory = ()  # of the row's condition
+    untold: bool = False  # taken over while firing, and the alert has not heard from this device yet
 
     @property
     def idle(self) -> bool:
@@ -48,11 +52,11 @@ def hold(
         return state, None
     toward_edge = cleared if state.firing else breached
     if not toward_edge:
-        return Hold(state.firing, None, at, memory), None
+        return Hold(state.firing, None, at, memory, state.untold), None
     duration = clear_for if state.firing else for_
     paused = at - state.last_at > max(MAX_PAUSE, duration // PAUSES)
     since = at if state.since is None or paused else state.since
     if at - since < duration:
-        return Hold(state.firing, since, at, memory), None
+        return Hold(state.firing, since, at, memory, state.untold), None
     edge = Edge.CLEAR if state.firing else Edge.RAISE
     return Hold(not state.firing, None, at, memory), edge

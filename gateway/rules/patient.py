@@ -32,7 +32,10 @@ class PersonLimit(msgspec.Struct, frozen=True):
 
 
 class Patient(msgspec.Struct, frozen=True):
-    """One unit's patient; ``id`` is a pseudonym, "" while nobody is bound. ``person``: what scores depend on."""
+    """One unit's patient; ``id`` is a pseudonym, "" while nobody is bound. ``person``: what scores depend on.
+
+    ``since``: from when the unit's devices speak for them.
+    """
 
     id: str = ""
     placed: Placed = Placed(Population.ADULT, assumed=True)
@@ -40,6 +43,7 @@ class Patient(msgspec.Struct, frozen=True):
     limits: dict[str, PersonLimit] = {}  # by alert; also what follows from care plans
     person: Person = Person()
     plans: Plans = {}
+    since: Instant = 0
 
 
 NOBODY: Final = Patient()

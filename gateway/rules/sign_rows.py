@@ -2,11 +2,16 @@
 
 A detector says that criteria are met; a physician reads the tracing. Criteria and their sources stand with each
 detector (``gateway/derive/ecg``).
+
+Limits of rate and regularity are an adult's (domain facts 10.1): a child's rate is judged by ``heart-rate-severe-*``,
+with limits of its own. Asystole, VF, VT and a pause speak of everybody: no heart may stand still for three seconds.
 """
 
 from typing import Final
 
+from gateway.derive.population import Population
 from gateway.rules.row import Kind, Ladder, Priority, Row
+from gateway.rules.vital_rows import GROWN
 
 _LEADS: Final = ("lead-off",)
 _CRITICAL: Final = "domain facts 2.4 and 10.1; meets criteria, needs a physician"
@@ -14,11 +19,11 @@ _CRITICAL: Final = "domain facts 2.4 and 10.1; meets criteria, needs a physician
 
 def _rhythm(
     code: str, priority: Priority, zh: str, en: str, *, lethal: bool = False,
-    inhibited_by: tuple[str, ...] = (),
+    inhibited_by: tuple[str, ...] = (), populations: frozenset[Population] | None = None,
 ) -> Row:  # fmt: skip
     return Row(
         code, Kind.PHYSIOLOGICAL, priority, _CRITICAL, latching=lethal, zh=zh, en=en, ladder=Ladder.CLINICAL,
-        inhibited_by=(*inhibited_by, *_LEADS), lethal=lethal,
+        inhibited_by=(*inhibited_by, *_LEADS), lethal=lethal, populations=populations,
     )  # fmt: skip
 
 
@@ -27,13 +32,19 @@ RHYTHM: Final = (
     _rhythm("ventricular-fibrillation", Priority.HIGH, "疑似心室颤动", "VF criteria met", lethal=True),
     _rhythm("ventricular-tachycardia", Priority.HIGH, "疑似室性心动过速", "VT criteria met", lethal=True),
     _rhythm("pause", Priority.HIGH, "心搏长间歇", "Pause between beats", inhibited_by=("asystole",)),
-    _rhythm("extreme-bradycardia", Priority.HIGH, "极度心动过缓", "Extreme bradycardia", inhibited_by=("asystole",)),
+    _rhythm(
+        "extreme-bradycardia", Priority.HIGH, "极度心动过缓", "Extreme bradycardia",
+        inhibited_by=("asystole",), populations=GROWN,
+    ),
     _rhythm(
         "extreme-tachycardia", Priority.HIGH, "极度心动过速", "Extreme tachycardia",
-        inhibited_by=("ventricular-tachycardia", "ventricular-fibrillation"),
+        inhibited_by=("ventricular-tachycardia", "ventricular-fibrillation"), populations=GROWN,
     ),
-    _rhythm("irregular-rhythm", Priority.MEDIUM, "心律不齐，符合房颤特征", "Irregular rhythm, consistent with AF"),
-    _rhythm("premature-beats", Priority.LOW, "频发早搏", "Frequent premature beats"),
+    _rhythm(
+        "irregular-rhythm", Priority.MEDIUM, "心律不齐，符合房颤特征", "Irregular rhythm, consistent with AF",
+        populations=GROWN,
+    ),
+    _rhythm("premature-beats", Priority.LOW, "频发早搏", "Frequent premature beats", populations=GROWN),
 )  # fmt: skip
 
 SIGNS: Final = (

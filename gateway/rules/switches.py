@@ -26,6 +26,8 @@ SILENT: Final = "device-silent"  # said by the agent itself of a device behind i
 SILENT_ROW: Final = "link-fault"
 AGENT: Final = "agent"  # the device name of the agent's own events
 UNNAMED: Final = "device-fault"  # the row of a condition that this program has no row for
+OUTLASTED: Final = {LEAD_OFF: "lead-off-long", "sensor-off": "sensor-off-long"}  # after ``LASTING`` it is graver
+LASTING: Final = 60 * SECOND  # domain facts 2.4
 LONGEST_PART: Final = 64
 RHYTHM_EVENT: Final = "rhythm"  # of a detector of ours: its details name the row and say whether it begins or ends
 ST_EVENT: Final = "st-criteria"
@@ -172,10 +174,11 @@ class Switches:
     def __init__(self) -> None:
         self._states: dict[tuple[str, str], Hold] = {}
         self._dirty: set[tuple[str, str]] = set()
+        self._faults: set[tuple[str, str]] = set()  # those of ``OUTLASTED``
 
     def restore(self, subject: str, code: str, state: Hold) -> None:
         """A switch as it was when the gateway stopped."""
-        self._states[subject, code] = state
+        self._keep((subject, code), state)
 
     @staticmethod
     def owns(subject: str, code: str) -> bool:
@@ -201,12 +204,38 @@ class Switches:
         before = self._states.get(key)
         if before is not None and at < before.last_at:
             return None
-        self._states[key] = Hold(firing=report.on, since=None, last_at=at)
+        since = _begun(before) if before is not None and before.firing else at
+        self._keep(key, Hold(firing=report.on, since=since if report.on else None, last_at=at))
         self._dirty.add(key)
         finding = _finding(key, unit, device, report.on, at, simulated, report.details)
         if report.priority is None:
             return finding
         return msgspec.structs.replace(finding, row=msgspec.structs.replace(finding.row, priority=report.priority))
+
+    def outlast(
+        self, now: Instant, simulated: Callable[[str], bool], here: Callable[[str, str], bool]
+    ) -> list[Finding]:
+        """What has been on for so long that it is graver, or is off again. Call it about once a second.
+
+        ``here``: whether a row counts at a unit.
+        """
+        found = []
+        for subject, code in sorted(self._faults):
+            state, graver = self._states[subject, code], (subject, OUTLASTED[code])
+            unit, device = subject.split("/")[1:3]
+            due = _begun(state) + LASTING
+            lasts = state.firing and now >= due and here(unit, graver[1])
+            if lasts is not self._is_on(graver):
+                at = due if lasts else max(state.last_at, self._states[graver].last_at)
+                self._keep(graver, Hold(firing=lasts, since=at if lasts else None, last_at=at))
+                self._dirty.add(graver)
+                found.append(_finding(graver, unit, device, lasts, at, simulated(unit)))
+        return found
+
+    def _keep(self, key: tuple[str, str], state: Hold) -> None:
+        self._states[key] = state
+        if key[1] in OUTLASTED:
+            self._faults.add(key)
 
     def standing(self, unit: str, device: str | None, at: Instant, simulated: bool) -> list[Finding]:
         """What is on now at a device (None: at every device of the unit), as findings that raise it anew."""
@@ -220,7 +249,10 @@ class Switches:
 
     def is_on(self, unit: str, device: str, code: str) -> bool:
         """Whether a device, or the agent for it, has said so last."""
-        state = self._states.get((subject_of(unit, device, ""), code))
+        return self._is_on((subject_of(unit, device, ""), code))
+
+    def _is_on(self, key: tuple[str, str]) -> bool:
+        state = self._states.get(key)
         return state is not None and state.firing
 
     def rhythms(self, unit: str) -> list[str]:
@@ -233,6 +265,11 @@ class Switches:
         changed = [(subject, code, self._states[subject, code]) for subject, code in sorted(self._dirty)]
         self._dirty.clear()
         return changed
+
+
+def _begun(state: Hold) -> Instant:
+    """When it went on, as far as is known."""
+    return state.last_at if state.since is None else state.since
 
 
 def _finding(

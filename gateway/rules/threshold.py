@@ -19,7 +19,7 @@ from gateway.rules.channel import BLIND_PREFIX, Channel, Slot, slots_of, stands
 from gateway.rules.clocks import Clocks, Key
 from gateway.rules.condition import Combined, Direction, Memory, Threshold, Verdict
 from gateway.rules.hold import Edge, Hold, Holds, hold
-from gateway.rules.patient import NOBODY, Patient, row_for
+from gateway.rules.patient import NOBODY, Patient, row_for, silent_on
 from gateway.rules.row import Kind, Priority, Row
 from gateway.rules.ruleset import Ruleset, default_ruleset
 
@@ -91,14 +91,22 @@ class Thresholds:
 
     def rows(self, unit: str, quantity: str) -> list[Row]:
         """The rows on a quantity that speak of the unit and its patient, with the limits that count for them."""
-        patient, kind = self.patients.get(unit, NOBODY), self._kind_of(unit)
+        patient = self.patients.get(unit, NOBODY)
         found = []
         for row in self.ruleset.by_quantity.get(quantity, ()):
-            here = row.places is None or kind in row.places
+            here = self.is_here(row, unit)
             fitted = row_for(row, patient) if here and row.kind is Kind.PHYSIOLOGICAL else row if here else None
             if fitted is not None:
                 found.append(fitted)
         return found
+
+    def refuses(self, row: Row, unit: str) -> str | None:
+        """Why a row does not speak of the unit's patient; None when it does."""
+        return silent_on(row, self.patients.get(unit, NOBODY))
+
+    def is_here(self, row: Row, unit: str) -> bool:
+        """Whether a row counts at the unit's kind of place."""
+        return row.places is None or self._kind_of(unit) in row.places
 
     def exits(self, unit: str) -> tuple[str, ...]:
         """The devices of the unit that stand at a way out."""
@@ -198,6 +206,21 @@ class Thresholds:
             ended.append(Finding(row, Edge.CLEAR, subject, unit, None, now, details=details))
         return ended
 
+    def withdraw(self, unit: str, quantity: str, at: Instant, why: str) -> list[Finding]:
+        """There is no value of a quantity any more, says who gave it: what stood on the last one ends."""
+        ended = []
+        for slot in self.channel(unit, quantity).slots:
+            key = (slot.subject, slot.row.code)
+            if self.clocks.is_idle(key):
+                continue
+            if self.clocks.fires(key):
+                details = {"why": why, "rules_version": self.ruleset.version}
+                ended.append(Finding(slot.row, Edge.CLEAR, slot.subject, unit, None, at, details=details))
+            self.clocks.reset(key)
+            self._note_busy(slot, key, idle=True)
+            self._standing.discard(key)
+        return ended
+
     def half_elapsed(self) -> Iterator[tuple[Slot, str, Hold]]:
         """What is beyond a limit that counts now, and not yet for long enough: the longest of an alert's devices."""
         for (subject, code), devices in self.clocks:
@@ -250,6 +273,8 @@ class Thresholds:
             before, breached=verdict.breached, cleared=verdict.cleared, at=at,
             for_=0 if verdict.confirmed else condition.for_, clear_for=condition.clear_for, memory=verdict.memory,
         )  # fmt: skip
+        if after.untold and verdict.breached:
+            after, edge = msgspec.structs.replace(after, untold=False), Edge.RAISE
         if not (after.idle and before.idle):
             self._keep(slot, key, device, after)
         if condition.each and verdict.breached:
@@ -291,7 +316,7 @@ class Thresholds:
             limit = condition.limit
         details |= {"quantity": reading.quantity, "device": reading.device}
         if slot.row.kind is Kind.PHYSIOLOGICAL:
-            details |= self._whose(slot.row.code, reading.unit)
+            details |= self.whose(slot.row.code, reading.unit)
         if reading.age > LATE_AFTER:
             details |= {"measured_at": at, "late": True}
         return Finding(
@@ -306,7 +331,8 @@ class Thresholds:
             return reading
         return msgspec.structs.replace(reading, quantity=quantity, value=before.memory[part][1])
 
-    def _whose(self, code: str, unit: str) -> dict[str, Any]:
+    def whose(self, code: str, unit: str) -> dict[str, Any]:
+        """Whose limits count, as the alert tells it."""
         patient = self.patients.get(unit, NOBODY)
         told: dict[str, Any] = {"population": str(patient.placed.population)}
         if patient.placed.assumed:

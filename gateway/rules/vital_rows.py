@@ -20,6 +20,7 @@ EVERYBODY: Final = GROWN | CHILDREN
 SPOT: Final = frozenset({UnitKind.HEALTH_KIOSK, UnitKind.HOMECARE_BED})
 _FACTS: Final = "project default for adults, domain facts 2.4; children after APLS, to be confirmed"
 _EXTREME: Final = "project default for adults, domain facts 10.1; children after PALS, to be confirmed"
+_RAISED: Final = "two readings of 140 or 90 (China): domain facts 10.1; a reading, no diagnosis"
 _NEWS: Final = "RCP NEWS2 (2017), domain facts 1.1"
 
 
@@ -99,7 +100,7 @@ BREATH: Final = (
         ladder=_CLINICAL, inhibited_by=("apnoea",),
     ),
     Row(
-        "apnoea", _PHYSIOLOGICAL, _HIGH, "no breath for 20 s, or 6 a minute and less: domain facts 10.1",
+        "apnoea", _PHYSIOLOGICAL, _HIGH, "6 a minute and less: domain facts 10.1; no device here tells of each breath",
         Threshold("resp-rate", _BELOW, 6, 2, 10 * SECOND, 10 * SECOND, inclusive=True),
         zh="呼吸暂停", en="Apnoea", ladder=_CLINICAL,
     ),
@@ -149,10 +150,16 @@ PRESSURE: Final = (
         ladder=_CLINICAL,
     ),
     Row(
-        "bp-raised", _PHYSIOLOGICAL, _LOW, "two readings of 140/90 (China): domain facts 10.1; a reading, no diagnosis",
+        "bp-raised", _PHYSIOLOGICAL, _LOW, _RAISED,
         Threshold("bp-systolic", _ABOVE, 140, 5, 0, 0, inclusive=True, readings=2, within=30 * MINUTE),
         zh="连续两次血压偏高", en="Blood pressure raised twice", populations=ADULTS, places=SPOT, ladder=_CLINICAL,
         inhibited_by=("bp-urgent", "bp-systolic-high"),
+    ),
+    Row(
+        "bp-diastolic-raised", _PHYSIOLOGICAL, _LOW, _RAISED,
+        Threshold("bp-diastolic", _ABOVE, 90, 5, 0, 0, inclusive=True, readings=2, within=30 * MINUTE),
+        zh="连续两次舒张压偏高", en="Diastolic pressure raised twice", populations=ADULTS, places=SPOT,
+        ladder=_CLINICAL, inhibited_by=("bp-urgent", "bp-raised"),
     ),
 )  # fmt: skip
 

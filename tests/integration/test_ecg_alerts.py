@@ -15,10 +15,12 @@ from gateway.contract.topic import Channel
 from gateway.contract.waveform import WaveFrame
 from gateway.contract.wire import decode
 from gateway.derive.derivation import DERIVED_EPOCH, Derivation
+from gateway.derive.population import Placed, Population
 from gateway.derive.switch import switched_off
 from gateway.moves import Acknowledgement
 from gateway.pipeline import Conflict
 from gateway.ports import LogMessage
+from gateway.rules.patient import Patient
 from gateway.unpack import Unpacker
 from tests.integration.care_bench import AMBULANCE, act, of
 from tests.integration.path_bench import Bench
@@ -208,6 +210,14 @@ def test_what_waited_when_the_process_was_killed_again_is_told_by_the_next(live:
     [alert] = alerts(live, *LETHAL)
     assert (alert["rule"], alert["state"]) == (VF, "firing")
     assert rhythms(live) == [(VF, "on")]
+
+
+def test_an_adults_extreme_rate_is_told_of_no_infant(live: Bench) -> None:
+    live.stages.rules.set_patients({AMBULANCE.unit: Patient("p-1", Placed(Population.INFANT))})
+    monitor = Monitor(live, simulated(SECONDS, (ONSET, FAST)))
+    monitor.play(45)
+    assert ("extreme-tachycardia", "on") in rhythms(live), "it is found and stored"
+    assert alerts(live, "extreme-tachycardia", "missed-while-blind") == []
 
 
 # ---- electrodes -----------------------------------------------------------------------------------------------------

@@ -53,6 +53,22 @@ def test_an_alert_of_two_devices_is_muted_by_the_electrodes_of_neither(live: Ben
     assert rows(live, "heart-rate-high")[0]["inhibited_by"] is None
 
 
+def test_the_electrodes_of_one_that_has_gone_do_not_mute_what_another_measures(live: Bench) -> None:
+    beat(live, 12, monitor=150)
+    live.step(of(AMBULANCE, event(0, live.now, "lead-off")))
+    [muted] = rows(live, "heart-rate-high")
+    assert muted["inhibited_by"] is not None
+    live.now += 160 * SECOND
+    beat(live, 1, watch=128)
+    [alert] = rows(live, "heart-rate-high")
+    assert (alert["state"], alert["inhibited_by"]) == ("firing", muted["inhibited_by"]), "it measures no such thing"
+    live.restart()
+    beat(live, 1, watch=150)
+    [alert] = rows(live, "heart-rate-high")
+    assert (alert["state"], alert["device"], alert["inhibited_by"]) == ("firing", None, None)
+    assert events(live, alert["id"])[-3:] == ["join", "release", "notify"]
+
+
 @pytest.mark.parametrize("state", ["firing", "acknowledged"])
 def test_an_alert_of_an_older_database_goes_on_and_ends(live: Bench, state: str) -> None:
     """There one hold stood for all devices."""

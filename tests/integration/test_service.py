@@ -99,6 +99,32 @@ def test_what_went_wrong_in_service_is_told_when_it_ends_also_after_a_restart(be
     assert open_rules(bench) == ["battery-low", "lead-off"]
 
 
+def test_an_electrode_that_is_off_for_a_minute_is_graver_but_not_in_service(bench: Bench) -> None:
+    def electrodes() -> list[str]:
+        return [rule for rule in open_rules(bench) if rule.startswith("lead-off")]
+
+    start(bench, "amb-001", "monitor")
+    bench.step(event(0, bench.now, "lead-off"))
+    bench.step(seconds=61)
+    assert electrodes() == []
+    end(bench, "amb-001", "monitor")
+    assert electrodes() == ["lead-off", "lead-off-long"]
+    bench.restart()
+    bench.step(event(1, bench.now, "lead-on"))
+    bench.step(seconds=1)
+    assert electrodes() == []
+
+
+def test_an_electrode_that_came_off_a_minute_ago_is_graver_over_a_restart_too(bench: Bench) -> None:
+    bench.step(event(0, bench.now, "lead-off"))
+    bench.step(seconds=50)
+    assert "lead-off-long" not in open_rules(bench)
+    bench.restart()
+    bench.step(seconds=11)
+    [long] = [alert for alert in bench.book.open if alert.rule == "lead-off-long"]
+    assert (long.priority, long.device) == ("medium", "monitor")
+
+
 def test_service_is_refused_for_a_unit_that_is_revoked_and_twice(bench: Bench) -> None:
     start(bench, "amb-001", "monitor")
     again = start(bench, "amb-001", "monitor")

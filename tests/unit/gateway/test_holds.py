@@ -115,6 +115,28 @@ def test_a_derived_value_goes_on_with_the_devices_own_clock() -> None:
     assert bed.run(range(12, 30), {"monitor": 80, "gateway": 40}) == [(22, LOW, Edge.CLEAR, "monitor")]
 
 
+@pytest.mark.parametrize("killed", [False, True])
+def test_whoever_takes_over_what_was_declared_says_so_once_it_measures_the_same(killed: bool) -> None:
+    """The alert still names who has gone, and whatever is wrong with that one's electrodes would mute it."""
+    bed = Bed()
+    bed.run(range(12), {"a": 40})
+    assert bed.run(range(170, 173), {"b": 48}) == [], "neither below the limit nor over"
+    if killed:
+        bed.kill()
+    assert bed.run(range(173, 178), {"b": 40}) == [(173, LOW, Edge.RAISE, "b")]
+    if killed:
+        bed.kill()
+    assert bed.run(range(178, 180), {"b": 40}) == [], "once"
+    assert bed.run(range(180, 200), {"b": 80}) == [(190, LOW, Edge.CLEAR, "b")]
+
+
+def test_a_device_that_goes_on_for_a_derived_value_says_so_and_a_derived_value_does_not() -> None:
+    bed = Bed()
+    assert bed.run(range(12), {"gateway": 40}) == [(10, LOW, Edge.RAISE, "gateway")]
+    assert bed.run(range(12, 15), {"monitor": 40}) == [(12, LOW, Edge.RAISE, "monitor")]
+    assert bed.run(range(20, 25), {"gateway": 40}) == []
+
+
 # ---- cargo ----------------------------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.contract.quantity import HOUR, SECOND
+from gateway.contract.quantity import HOUR, MINUTE, SECOND
 from gateway.contract.topic import UnitKind
 from gateway.derive.population import Placed, Population
 from gateway.rules.catalogue import CATALOGUE
@@ -192,3 +192,27 @@ def test_an_alert_that_the_set_point_completes_is_about_the_cargo() -> None:
     [found] = told(601, "fridge", "set-point-temperature", 4.0)
     assert (found.row.code, found.device, found.value, found.limit) == ("cargo-warm", "logger", 8.4, 8)
     assert found.details["quantity"] == "cargo-temperature-1"
+
+
+# ---- blood pressure at a kiosk --------------------------------------------------------------------------------------
+
+
+def measured(readings: list[tuple[float, float]], minutes: int = 5) -> list[str]:
+    """What the readings of one adult, so many minutes apart, raise."""
+    rules, found = Rules(Thresholds(None, lambda _: UnitKind.HEALTH_KIOSK)), []
+    rules.set_patients({"u": patient()})
+    for n, reading in enumerate(readings):
+        at = NOW + n * minutes * MINUTE
+        for quantity, value in zip(("bp-systolic", "bp-diastolic"), reading, strict=True):
+            found += rules.value("u", "cuff", quantity, value, at, 0, derived=False, simulated=False)
+    return [one.row.code for one in found if one.edge is Edge.RAISE]
+
+
+def test_two_raised_readings_are_told_by_either_pressure() -> None:
+    assert measured([(130, 95), (130, 95)]) == ["bp-diastolic-raised"]
+    assert measured([(130, 90), (130, 90)]) == ["bp-diastolic-raised"], "the limit is beyond it"
+    assert measured([(145, 80), (145, 80)]) == ["bp-raised"]
+    assert measured([(130, 95)]) == [], "one is none"
+    assert measured([(130, 95), (130, 85), (130, 95)]) == [], "not running"
+    assert measured([(130, 95), (130, 95)], minutes=31) == [], "too far apart"
+    assert measured([(130, 110)]) == ["bp-urgent"], "the limit of urgent referral needs no second one"

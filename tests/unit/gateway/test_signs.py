@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from gateway.contract.quantity import HOUR, MINUTE, SECOND
+from gateway.derive.population import CHILDREN, Placed, Population
 from gateway.rules.catalogue import CATALOGUE, Priority
 from gateway.rules.engine import BLIND, Rules
 from gateway.rules.hold import Edge
+from gateway.rules.patient import Patient
 from gateway.rules.sign_rows import RHYTHM
 from gateway.rules.switches import BadCondition
 from gateway.rules.threshold import Finding, Thresholds
@@ -101,3 +103,58 @@ def test_a_fall_or_a_call_for_help_still_pages_within_the_hour(name: str) -> Non
     assert (found.row.code, found.subject, found.edge) == (name, "device/u/chair", Edge.RAISE)
     [missed] = say(rules, "chair", name, {}, age=HOUR + SECOND)
     assert (missed.row.code, missed.details["rule"]) == (BLIND, name)
+
+
+# ---- whom a rhythm's limits are made for ----------------------------------------------------------------------------
+
+ADULT_RHYTHMS = {"extreme-bradycardia", "extreme-tachycardia", "irregular-rhythm", "premature-beats"}
+
+
+def rules_of(population: Population) -> Rules:
+    rules = Rules(Thresholds())
+    rules.set_patients({"u": Patient("person-1", Placed(population))})
+    return rules
+
+
+@pytest.mark.parametrize("population", sorted(CHILDREN))
+def test_an_adults_limits_say_nothing_of_a_child_and_what_kills_is_told_of_everybody(population: Population) -> None:
+    rules = rules_of(population)
+    told = {row.code for row in RHYTHM if say(rules, "gateway", "rhythm", rhythm(row.code))}
+    assert told == {row.code for row in RHYTHM} - ADULT_RHYTHMS
+    for code in sorted(ADULT_RHYTHMS):
+        assert say(rules, "gateway", "rhythm", rhythm(code), 1, age=31 * SECOND) == [], "nor when it comes too late"
+        assert f"not for {population}" in str(CATALOGUE[code].refuses(population))
+
+
+@pytest.mark.parametrize("population", [Population.ADULT, Population.PREGNANT, Population.POSTPARTUM])
+def test_every_rhythm_is_told_of_the_grown(population: Population) -> None:
+    rules = rules_of(population)
+    for row in RHYTHM:
+        [found] = say(rules, "gateway", "rhythm", rhythm(row.code))
+        assert (found.details["population"], found.details["person"]) == (str(population), "person-1")
+        assert "assumed" not in found.details
+
+
+def test_of_an_unknown_age_a_rhythm_is_told_as_of_an_adult_and_marked() -> None:
+    [found] = say(Rules(Thresholds()), "gateway", "rhythm", rhythm("extreme-tachycardia"))
+    assert (found.details["population"], found.details["assumed"]) == ("adult", True)
+
+
+def test_a_rhythm_told_before_the_person_was_known_ends_and_says_why() -> None:
+    rules = Rules(Thresholds())
+    for code in ("extreme-tachycardia", "asystole"):
+        assert say(rules, "gateway", "rhythm", rhythm(code))
+    assert rules.check(NOW) == []
+    rules.set_patients({"u": Patient("person-1", Placed(Population.INFANT))})
+    [ended] = rules.check(NOW + SECOND)
+    assert (ended.row.code, ended.edge, ended.subject) == ("extreme-tachycardia", Edge.CLEAR, "unit/u")
+    assert ended.details["why"] == "made for adult, postpartum, pregnant; not for infant"
+    assert rules.check(NOW + 2 * SECOND) == []
+    [over] = say(rules, "gateway", "rhythm", rhythm("extreme-tachycardia", "off"), 3)
+    assert over.edge is Edge.CLEAR, "its own end is an end as well"
+
+
+def test_a_monitors_own_alarm_is_told_whoever_lies_there() -> None:
+    rules = rules_of(Population.INFANT)
+    [found] = say(rules, "monitor", "device-alarm-on", {"alarm": "extreme-tachycardia", "priority": "high"})
+    assert (found.row.code, found.edge) == ("extreme-tachycardia", Edge.RAISE)

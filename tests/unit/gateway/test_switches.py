@@ -6,9 +6,10 @@ import pytest
 
 from gateway.contract.condition import CONDITIONS
 from gateway.contract.quantity import SECOND
-from gateway.rules.catalogue import CATALOGUE, Kind
+from gateway.contract.topic import UnitKind
+from gateway.rules.catalogue import CATALOGUE, Kind, Priority
 from gateway.rules.engine import Rules
-from gateway.rules.hold import Edge
+from gateway.rules.hold import Edge, Hold
 from gateway.rules.switches import CODES, BadCondition, Switches, read_report
 from gateway.rules.threshold import Finding, Thresholds
 from tests.unit.gateway.builders import NOW
@@ -208,3 +209,77 @@ def test_an_alert_of_an_older_database_is_a_switch_that_is_on() -> None:
     assert rules.report("bed-1", "mattress", "lead-on", {}, NOW - 1, simulated=False, mutes=lambda _: False) == []
     rules.restore("unit/bed-1", "heart-rate-high", NOW)
     assert "heart-rate-high" not in CODES
+
+
+# ---- what lasts -----------------------------------------------------------------------------------------------------
+
+
+def tell(rules: Rules, name: str, second: int, device: str = "monitor", **details: str) -> list[Finding]:
+    return rules.report("u", device, name, details, NOW + second * SECOND, simulated=False, mutes=lambda _: False)
+
+
+def checked(rules: Rules, second: int, *, mute: bool = False) -> list[Finding]:
+    return rules.check(NOW + second * SECOND, mutes=lambda _, __: mute)
+
+
+@pytest.mark.parametrize(
+    ("name", "end", "sensor", "subject"),
+    [
+        ("lead-off", "lead-on", "", "device/u/monitor"),
+        ("sensor-off", "sensor-on", "spo2", "device/u/monitor/spo2"),
+    ],
+)
+def test_what_is_off_for_a_minute_is_medium_until_it_is_on(name: str, end: str, sensor: str, subject: str) -> None:
+    rules, long = Rules(Thresholds(None, lambda _: UnitKind.AMBULANCE)), f"{name}-long"
+    part = {"sensor": sensor} if sensor else {}
+    assert tell(rules, name, 0, **part)[0].row.priority is Priority.LOW
+    tell(rules, name, 50, **part)  # said again: the minute does not begin anew
+    assert checked(rules, 59) == []
+    [found] = checked(rules, 61)
+    assert (found.row.code, found.row.priority, found.edge) == (long, Priority.MEDIUM, Edge.RAISE)
+    assert (found.subject, found.device, found.at) == (subject, "monitor", NOW + 60 * SECOND)
+    assert found.details["rules_version"] == rules.version
+    assert checked(rules, 62) == [], "once"
+    assert edges(tell(rules, end, 70, **part)) == [(name, subject, Edge.CLEAR)]
+    assert edges(checked(rules, 70)) == [(long, subject, Edge.CLEAR)]
+    tell(rules, name, 80, **part)
+    assert checked(rules, 139) == [], "a minute of its own"
+    assert edges(checked(rules, 140)) == [(long, subject, Edge.RAISE)]
+
+
+def test_what_is_off_for_less_than_a_minute_stays_low() -> None:
+    rules = Rules(Thresholds())
+    tell(rules, "lead-off", 0)
+    tell(rules, "lead-on", 59)
+    assert checked(rules, 200) == []
+
+
+@pytest.mark.parametrize("stopped", [30, 65])
+def test_a_restart_neither_forgets_the_minute_nor_tells_it_twice(stopped: int) -> None:
+    rules = Rules(Thresholds())
+    tell(rules, "lead-off", 0)
+    before = checked(rules, stopped)
+    again = Rules(Thresholds())
+    for subject, code, state in rules.take_dirty():
+        assert again.switches.owns(subject, code)
+        assert isinstance(state, Hold)
+        again.switches.restore(subject, code, state)
+    after = checked(again, 66)
+    assert edges(before + after) == [("lead-off-long", "device/u/monitor", Edge.RAISE)]
+    tell(again, "lead-on", 70)
+    assert edges(checked(again, 71)) == [("lead-off-long", "device/u/monitor", Edge.CLEAR)]
+
+
+def test_what_lasts_in_service_is_told_when_that_ends() -> None:
+    rules = Rules(Thresholds())
+    tell(rules, "lead-off", 0)
+    assert checked(rules, 61, mute=True) == []
+    standing = rules.standing("u", "monitor", NOW + 90 * SECOND, simulated=False)
+    assert {one.row.code for one in standing} == {"lead-off", "lead-off-long"}
+
+
+def test_at_a_kiosk_a_sensor_waits_for_the_next_person() -> None:
+    for kind, expected in ((UnitKind.HEALTH_KIOSK, []), (UnitKind.HOMECARE_BED, ["sensor-off-long"])):
+        rules = Rules(Thresholds(None, lambda _, kind=kind: kind))  # type: ignore[misc]
+        tell(rules, "sensor-off", 0, sensor="spo2")
+        assert [one.row.code for one in checked(rules, 300)] == expected
