@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -9,6 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.alert_world import climbing, tachycardia
 from tests.browser.conftest import Open, Serve
 from tests.browser.feed_server import FeedServer
+from tests.browser.ward_world import bed
 from tests.browser.world import MINUTE, SECOND, Alert, alert, now_us
 
 pytestmark = pytest.mark.server("chromium")
@@ -115,6 +117,75 @@ def test_whose_board_is_mute_and_which_tag_has_left_is_said(serve: Serve, open_p
     expect(page.locator("[data-alert=alert-30] .value")).to_have_text("ward-3")
     expect(page.locator("[data-alert=alert-31]")).to_contain_text("A tag has left by an exit")
     expect(page.locator("[data-alert=alert-31] .value")).to_have_text("scanner-3 · 5a1c:1:7")
+
+
+def one_person() -> FeedServer:
+    """Four alerts of one person, two of them at another unit, and one of somebody else between them."""
+    world, now = FeedServer(3), now_us()
+    whose: dict[str, Any] = {"group_key": "person/p-0"}
+    put(
+        world,
+        tachycardia(1, "amb-001", **whose),
+        climbing(2, "amb-001", now - 9 * MINUTE, rule="spo2-low", ladder="ambulance-medium", **whose),
+        climbing(3, "amb-002", now - 8 * MINUTE, rule="resp-rate-high", ladder="ambulance-medium", **whose),
+        alert(4, "amb-002", now - 7 * MINUTE, rule="lead-off", priority="low", **whose),
+        climbing(5, "amb-003", now - 6 * MINUTE, rule="spo2-low", ladder="ambulance-medium"),
+    )
+    return world
+
+
+def test_alerts_of_one_person_stand_beneath_the_gravest(serve: Serve, open_page: Open, screens: Path) -> None:
+    page = open_page(serve(one_person()), path="/alerts", language="en")
+    expect(page.locator(".listed")).to_have_count(2)
+    assert rows(page) == ["alert-1", "alert-5"]
+    expect(page.locator(".list-head")).to_contain_text("5 alerts")
+    fold = page.locator("[data-alert=alert-1] .fold")
+    expect(fold).to_have_accessible_name("3 more Medium 2 Low 1")
+    expect(page.locator(".fold")).to_have_count(1)
+    fold.click()
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    assert rows(page) == ["alert-1", "alert-2", "alert-3", "alert-4", "alert-5"]
+    page.screenshot(path=screens / "alerts-folded.png")
+    page.locator("select[name=unit]").select_option("amb-002")
+    expect(page.locator(".listed")).to_have_count(2)
+    expect(page.locator(".fold")).to_have_count(0)
+
+
+def test_keys_unfold_and_walk_through_what_is_beneath(serve: Serve, open_page: Open) -> None:
+    page = open_page(serve(one_person()), path="/alerts")
+    expect(page.locator(".listed")).to_have_count(2)
+    page.keyboard.press("n")
+    page.keyboard.press("o")
+    expect(page.locator(".listed")).to_have_count(5)
+    page.keyboard.press("n")
+    expect(page.locator("[data-alert=alert-2].selected.beneath")).to_be_visible()
+    page.keyboard.press("o")
+    expect(page.locator(".listed")).to_have_count(2)
+    expect(page.locator("[data-alert=alert-1].selected")).to_be_visible()
+
+
+def test_a_graver_alert_of_the_same_person_is_never_hidden(serve: Serve, open_page: Open) -> None:
+    world = one_person()
+    page = open_page(serve(world), path="/alerts")
+    expect(page.locator(".listed")).to_have_count(2)
+    world.alerts["alert-1"].update(state="acknowledged", acknowledged_by="dr.li", acknowledged_at=now_us())
+    world.raise_alert(world.alerts["alert-1"] | {"updated_at": now_us()})
+    expect(page.locator("[data-alert=alert-2]")).to_be_visible()  # it calls, and what it stood beneath does not
+    page.locator("[data-alert=alert-5]").hover()
+    before = rows(page)
+    world.raise_alert(tachycardia(6, "amb-003", group_key="unit/amb-003"))
+    expect(page.locator("[data-alert=alert-6]")).to_be_visible()
+    assert rows(page) == [*before, "alert-6"]
+
+
+def test_a_silent_home_is_to_be_called(serve: Serve, open_page: Open) -> None:
+    world = FeedServer(1)
+    world.units["bed-001"] = bed(1)
+    put(world, alert(1, "bed-001", now_us(), rule="link-lost", priority="medium", device=None),
+        alert(2, "amb-001", now_us(), rule="link-lost", priority="medium", device=None))  # fmt: skip
+    page = open_page(serve(world), path="/alerts", language="en")
+    expect(page.locator("[data-alert=alert-1] .value")).to_have_text("call the home")
+    expect(page.locator("[data-alert=alert-2] .value")).to_have_text("")
 
 
 def test_what_the_feed_does_not_hold_is_asked_for(serve: Serve, open_page: Open) -> None:

@@ -286,3 +286,13 @@ def test_every_kind_fits(
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert overflow(page) == []
         page.screenshot(path=screens / f"alert-{number}-{size[0]}-{theme}-{language}.png")
+
+
+def test_a_silent_home_is_to_be_called(serve: Serve, open_page: Open) -> None:
+    made = alert(1, "amb-001", now_us(), rule="link-lost", priority="medium", device=None)
+    _, url = serve_one(serve, made, {"channel": None, "since": made["raised_at"], "task": "call-home"})
+    page = open_page(url, path="/alerts/alert-1", language="en")
+    expect(page.locator(".measured")).to_have_text("call the home")
+    expect(page.locator("[data-fact=task] dd")).to_have_text("call the home")
+    page.locator(".language").click()
+    expect(page.locator(".measured")).to_have_text("请致电家中")

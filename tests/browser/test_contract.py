@@ -15,8 +15,9 @@ from gateway.api.permissions import ALLOWED
 from gateway.contract.quantity import LEADS, QUANTITIES
 from gateway.derive.plans import PlanKind
 from gateway.derive.population import Population
-from gateway.derive.scores import blood_pressure, fetal, glucose, peak_flow, rehab
+from gateway.derive.scores import blood_pressure, fetal, glucose, peak_flow, rehab, uploads
 from gateway.rules.catalogue import CATALOGUE
+from gateway.rules.places import PLACES
 
 APP = Path(__file__).parents[2] / "dashboards" / "live"
 ROW = re.compile(r'^  "?([a-z0-9-]+)"?: \{ unit: "([^"]+)", shown: .*expectedInterval: (.+?) \},$', re.MULTILINE)
@@ -53,6 +54,7 @@ def test_what_is_told_of_alerts_has_its_words() -> None:
     told: dict[str, Iterable[str]] = {
         "state": State, "move": [*Move, *Mark], "duty": Duty, "means": Means, "why-told": Reason, "setting": Setting,
         "delivery": DeliveryState, "population": Population,
+        "task": {place.task for place in PLACES.values() if place.task} | {tier.act for tier in uploads.TIERS},
     }  # fmt: skip
     keys = [f"{prefix}.{code}" for prefix, codes in told.items() for code in codes]
     assert [key for key in keys if f'"{key}"' not in words] == []

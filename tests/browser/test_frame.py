@@ -1,5 +1,7 @@
 """What every screen shows: the canary's age, notices, sound for what nobody has taken, the early warning score."""
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -130,3 +132,40 @@ def test_a_score_that_is_not_made_for_somebody_is_not_shown(serve: Serve, open_p
     world.units["amb-001"].scores = {"news2": None, "news2-at-least": None, "pews": 3, "pews-at-least": 3}
     page = open_page(serve(world), language="en")
     expect(page.locator(".card .score")).to_contain_text("PEWS 3")
+
+
+def test_an_age_nobody_knows_is_marked_where_limits_and_scores_stand(
+    serve: Serve, open_page: Open, screens: Path
+) -> None:
+    world = FeedServer(2)
+    world.units["amb-001"].state["population"] = {"name": "adult", "assumed": True}
+    world.units["amb-002"].state["population"] = {"name": "adult", "assumed": False}
+    page = open_page(serve(world), language="en")
+    expect(page.locator(".card[data-unit=amb-001] .age-unknown")).to_have_text("age unknown: adult limits")
+    expect(page.locator(".card[data-unit=amb-001] .score")).to_contain_text("as an adult")
+    expect(page.locator(".age-unknown")).to_have_count(1)
+    page.screenshot(path=screens / "age-unknown-board.png")
+    page.locator(".card[data-unit=amb-001] .card-link").click()
+    expect(page.locator(".unit-head .age-unknown")).to_be_visible()
+    expect(page.locator(".unit-head .score")).to_contain_text("as an adult")
+    page.screenshot(path=screens / "age-unknown-unit.png")
+    world.change_unit("amb-001", population={"name": "adult", "assumed": False})
+    expect(page.locator(".age-unknown")).to_have_count(0)
+    page.locator(".language").click()
+    world.change_unit("amb-001", population={"name": "adult", "assumed": True})
+    expect(page.locator(".age-unknown")).to_have_text("年龄不详：按成人限值")
+
+
+def test_where_a_score_is_not_made_for_somebody_its_place_says_so(serve: Serve, open_page: Open) -> None:
+    world = FeedServer(1)
+    unit = world.units["amb-001"]
+    unit.scores = {"news2": None, "news2-at-least": None}
+    refused = {"news2": {"code": "population", "made_for": ["adult"]}}
+    unit.state |= {"population": {"name": "infant", "assumed": False}, "not_for": refused}
+    page = open_page(serve(world), language="en")
+    score = page.locator(".card .score")
+    expect(score).to_have_text("NEWS2 not for infant: made for adult")
+    page.locator(".language").click()
+    expect(score).to_have_text("NEWS2 不适用于婴儿：仅用于成人")
+    unit.scores |= {"pews": 3, "pews-at-least": 3}
+    expect(score).to_contain_text("PEWS 3")

@@ -109,8 +109,11 @@ def test_boards(serve: Serve, open_page: Open, screens: Path, look: tuple[str, s
     expect(page.locator(".refusal")).to_be_visible()
     looker.look("refused")
     page.locator(".top nav a[href='/alerts']").click()
-    expect(page.locator(".alert-list .alert")).to_have_count(5)
+    expect(page.locator(".alert-list .alert")).to_have_count(4)
     looker.look("alerts")
+    page.locator(".alert-list .fold").click()
+    expect(page.locator(".alert-list .alert")).to_have_count(5)
+    looker.look("alerts-unfolded")
     page.locator(".top nav a").first.click()
     world.lag = 45 * SECOND
     world.change_unit("amb-001", outbox_records=4321)

@@ -162,6 +162,17 @@ def test_a_tile_says_when_to_turn_somebody_and_what_presses_most(serve: Serve, o
     expect(tile(page, "bed-001").locator(".dose")).to_contain_text("no map for 7 min")
 
 
+def test_a_relieved_patient_a_silent_mat_and_an_empty_bed_look_different(serve: Serve, open_page: Open) -> None:
+    made = world()
+    made.lying["bed-001"] = lying(now_us() - HOUR)
+    made.lying["bed-002"] = lying(now_us() - HOUR, silent=9 * MINUTE)
+    made.lying["bed-003"] = lying(None, stopped="empty")
+    page = open_page(serve(made), path="/ward", language="en")
+    expect(tile(page, "bed-001").locator(".dose")).to_contain_text("none that lasts")
+    expect(tile(page, "bed-002").locator(".dose")).to_contain_text("no map for 9 min")
+    expect(tile(page, "bed-003").locator("[data-turn=stopped]")).to_contain_text("nobody on the mat")
+
+
 def test_a_turn_takes_two_presses_and_begins_the_clock_anew(serve: Serve, open_page: Open) -> None:
     made = world()
     made.lying["bed-001"] = lying(now_us() - 3 * HOUR, share=0.5)

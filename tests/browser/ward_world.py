@@ -78,7 +78,13 @@ LIMIT = 2400.0  # kPa min
 
 
 def lying(
-    since: int | None, *, share: float = 0.0, proposed: str = "", unknown: int = 0, silent: int = 0
+    since: int | None,
+    *,
+    share: float = 0.0,
+    proposed: str = "",
+    unknown: int = 0,
+    silent: int = 0,
+    stopped: str | None = None,
 ) -> dict[str, Any]:
     """Somebody who lies as they do ``since`` then, with a share of the dose that is too much.
 
@@ -91,7 +97,7 @@ def lying(
         "arguments": {"mode": "alternate"}, "reason": proposed, "zone": zone, "dose": share * LIMIT,
     }  # fmt: skip
     return {
-        "at": None if since is None else at, "since": since, "turn_every": 2 * HOUR, "zone": zone,
+        "at": None if since is None else at, "since": since, "stopped": stopped, "turn_every": 2 * HOUR, "zone": zone,
         "dose": share * LIMIT, "limit": LIMIT, "unknown": unknown, "mat_at": at - silent,
         "mattress": "mattress", "mode": "static", "proposal": proposal if proposed else None, "confirmed_by": "",
     }  # fmt: skip

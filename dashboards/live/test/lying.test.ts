@@ -7,6 +7,7 @@ const proposal: Proposal = { proposed_at: 0, lapses_at: 30 * MINUTE, reason: "do
 const care = (changes: Partial<PressureCare> = {}): PressureCare => ({
   at: 0,
   since: 0,
+  stopped: null,
   turn_every: 120 * MINUTE,
   zone: "heels-left",
   dose: 2399.9,

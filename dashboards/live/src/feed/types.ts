@@ -85,6 +85,8 @@ export interface UnitState {
   by_device?: ByDevice; // what each device says itself
   limits?: Record<string, Limits>;
   wordings?: readonly Wording[];
+  population?: { name: string; assumed: boolean }; // whom limits and scores take the person for
+  not_for?: Readonly<Record<string, { code: string; made_for: readonly string[] }>>; // scores that refuse them
 }
 
 export interface Alert {
@@ -105,6 +107,7 @@ export interface Alert {
   acknowledged_by: string | null;
   resolved_at: number | null;
   simulated: boolean;
+  group_key?: string; // whose alerts stand together
   reopened?: number; // how often it came again within minutes of its end
   ladder?: string; // "" = nobody is told
   step?: number; // how many of its steps have been taken
@@ -327,6 +330,7 @@ export interface Proposal {
 export interface PressureCare {
   at: number | null; // null = nothing is known of anybody there
   since: number | null; // they have lain like this; null = nobody is known to lie there
+  stopped: "exit" | "empty" | "unheard" | null; // why the turn clock stands
   turn_every: number; // us; 0 = the site has no turn clock
   zone: string; // the one with the largest dose, as in "pelvis-middle"; "" = none
   dose: number; // kPa min

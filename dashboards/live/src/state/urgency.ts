@@ -1,7 +1,7 @@
 /** What needs me, first. Pure ordering of alerts and units. */
 import type { Alert, Priority, UnitState } from "../feed/types";
 
-const WEIGHT: Record<Priority, number> = { high: 3, medium: 2, low: 1 };
+export const WEIGHT: Record<Priority, number> = { high: 3, medium: 2, low: 1 };
 
 export const isOpen = (alert: Alert): boolean => alert.state !== "resolved" && alert.state !== "pending";
 /** Nobody has taken it yet: it sounds and flashes. */

@@ -86,6 +86,7 @@ export const CATALOGUE = {
   "provenance.live": ["真实", "Live"],
   "subject.none": ["未关联患者", "No person bound"],
   "subject.age": ["{n} 岁", "{n} y"],
+  "subject.age.unknown": ["年龄不详：按成人限值", "age unknown: adult limits"],
   "sex.male": ["男", "Male"],
   "sex.female": ["女", "Female"],
   "sex.other": ["其他", "Other"],
@@ -232,6 +233,7 @@ export const CATALOGUE = {
   "rule.broker-lost": ["与消息服务器断开，暂无新数据", "Broker unreachable; nothing new arrives"],
   "rule.broker-log-lost": ["消息日志丢失，正在从车载端补传", "Broker log lost; refilling from vehicles"],
   "rule.lead-off": ["导联脱落", "Lead off"],
+  "rule.lead-off-long": ["导联脱落超过 1 分钟", "Lead off for over a minute"],
   "rule.shedding": ["车载存储已满，正在丢弃波形", "Vehicle storage full: waveforms are being shed"],
   "rule.other": ["告警 {code}", "Alert {code}"],
   // events

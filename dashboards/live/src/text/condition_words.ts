@@ -4,6 +4,7 @@ export const CONDITION_WORDS = {
   "rule.clock-unset": ["设备时钟未设置，按到达时间", "Device clock not set: time of arrival used"],
   "rule.probe-fault": ["探头故障或未接", "Probe broken or not connected"],
   "rule.sensor-off": ["传感器脱落", "Sensor off"],
+  "rule.sensor-off-long": ["传感器脱落超过 1 分钟", "Sensor off for over a minute"],
   "rule.sensor-fault": ["传感器故障", "Sensor fault"],
   "rule.signal-poor": ["信号差，数值不可靠", "Signal poor, not to be trusted"],
   "rule.cuff-error": ["袖带松动或测量失败", "Cuff loose or could not measure"],

@@ -14,6 +14,7 @@ export const RULE_WORDS = {
   "rule.bp-urgent": ["血压极高，需紧急转诊", "Blood pressure very high: urgent referral"],
   "rule.bp-urgent-maternal": ["孕产妇重度高血压", "Severe hypertension, pregnant or post-partum"],
   "rule.bp-raised": ["连续两次血压偏高", "Blood pressure raised twice"],
+  "rule.bp-diastolic-raised": ["连续两次舒张压偏高", "Diastolic pressure raised twice"],
   "rule.temperature-high": ["体温过高", "Temperature high"],
   "rule.temperature-low": ["体温过低", "Temperature low"],
   "rule.glucose-severe-low": ["严重低血糖", "Glucose severely low"],

@@ -16,7 +16,7 @@ export const t = (key: TextKey, filling?: Filling): string => textIn(language.va
 
 type Prefix =
   | "rule" | "event" | "kind" | "q" | "refused" | "service" | "mode" | "part" | "state" | "duty" | "means" | "setting"
-  | "zone" | "no-ecg" | "reserve"
+  | "zone" | "no-ecg" | "reserve" | "task"
   | "delivery" | "why-told" | "move" | "population" | "caution" | "check" | "st-group" | "st-because" | "fact" | "code" | "unworded"; // prettier-ignore
 
 /** The text of `prefix.code`, or of `prefix.other` (which names the code) when there is none yet. */

@@ -14,7 +14,7 @@ import { Acknowledge, measuredOf, RefusalNote, WhoIsThere } from "./alert_row";
 import { Inhibited, Judging, Silencing } from "./alert_acts";
 import { listPath } from "./alerts";
 import { Climb, History } from "./escalation";
-import { Evidence, Raw, StReading } from "./evidence";
+import { Evidence, Raw, StReading, taskOf } from "./evidence";
 import { Back, PriorityShape } from "./icons";
 import { useKeys } from "./keys";
 import { Person } from "./marks";
@@ -48,7 +48,7 @@ function Head({ alert }: { alert: AlertDetail }) {
             {alert.simulated && <span class="sim">{t("alert.simulated")}</span>}
           </p>
         </div>
-        <strong class="measured tabular">{measuredOf(alert)}</strong>
+        <strong class="measured tabular">{measuredOf(alert) || taskOf(alert.explanation)}</strong>
         <div class="head-state">
           <span class="tag">{t(`state.${alert.state}`)}</span>
           {Boolean(alert.reopened) && <span class="tag">{t("list.reopened", { n: alert.reopened as number })}</span>}

@@ -31,13 +31,17 @@ function figures(alert: Alert): string {
 /** What of a subject nothing else says: whose board is mute, which tag has left. */
 const NAMED = /^(?:board|unit\/[^/]+\/tag)\/(.+)$/;
 
+/** A home that falls silent is telephoned: an alert in a list carries no task, its rule and place say it. */
+const taskOf = (alert: Alert): string =>
+  alert.rule === "link-lost" && unit(alert.unit)?.kind === "homecare-bed" ? t("task.call-home") : "";
+
 /** What it is about: its number, or its quantity and device. */
 export function subjectOf(alert: Alert): string {
   if (alert.value !== null) return figures(alert);
   const quantity = alert.quantity === null ? "" : tCode("q", alert.quantity);
   const part = alert.subject?.startsWith("device/") ? alert.subject.split("/").slice(3).join("/") : "";
   const named = NAMED.exec(alert.subject ?? "")?.[1];
-  return [quantity, alert.device, part && tCode("part", part), named].filter(Boolean).join(" · ");
+  return [quantity, alert.device, part && tCode("part", part), named, taskOf(alert)].filter(Boolean).join(" · ");
 }
 
 function refusalText(refusal: Refusal, alert?: Alert): string {

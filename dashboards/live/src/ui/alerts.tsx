@@ -1,11 +1,13 @@
 /** The list of alerts: what is wanted stands in the address, the most urgent first, and nothing moves under a hand. */
-import { computed } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
+import { Fragment } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Alert } from "../feed/types";
 import { alertPath, filter, follow, go, query, unitPath } from "../router";
 import * as actions from "../state/actions";
 import { unread } from "../state/care";
 import { fits, STATES_SHOWN, wantedOf } from "../state/filters";
+import { entriesOf, foldsOf, type Fold } from "../state/groups";
 import { holdOrder } from "../state/held";
 import { watched } from "../state/live";
 import { nextStep } from "../state/rules";
@@ -26,12 +28,14 @@ const asked = computed(() => {
   return state === "pending" || state === "resolved" ? state : null;
 });
 const known = computed(() => new Map([...listed.value.map((a) => [a.id, a] as const), ...alerts.value]));
-const chosen = computed(() =>
-  (asked.value ? listed.value : [...alerts.value.values()])
+const opened = signal<ReadonlySet<string>>(new Set()); // groups that are unfolded
+const chosen = computed(() => {
+  const rows = (asked.value ? listed.value : [...alerts.value.values()])
     .filter((alert) => fits(alert, wanted.value, session.value?.username ?? ""))
-    .sort(asked.value === "resolved" ? (a, b) => b.raised_at - a.raised_at : compareListed)
-    .map((alert) => alert.id),
-);
+    .sort(asked.value === "resolved" ? (a, b) => b.raised_at - a.raised_at : compareListed);
+  // of one unit, or in the order of time, there is nothing to bring together
+  return asked.value || wanted.value.unit ? rows.map((alert) => alert.id) : entriesOf(rows, opened.value);
+});
 const { order, held, touch, release, pointer } = holdOrder(chosen, true);
 const units = computed(() => [...new Set(openAlerts.value.map((alert) => alert.unit))].filter(Boolean).sort());
 
@@ -91,13 +95,59 @@ function What({ alert }: { alert: Alert }) {
   );
 }
 
-function ListedRow(props: { alert: Alert; selected: boolean }) {
-  const { alert, selected } = props;
+const isUnfolded = ({ lead, rest }: Fold): boolean => rest.length > 0 && opened.value.has(lead.group_key ?? "");
+
+function turnFold(lead: Alert): void {
+  const group = lead.group_key ?? "";
+  const next = new Set(opened.value);
+  if (!next.delete(group)) next.add(group);
+  opened.value = next;
+  actions.selectedAlert.value = lead.id;
+}
+
+/** How many more there are and how grave: a grave one is never only a number. */
+function Folded(props: { fold: Fold; keyed: boolean }) {
+  const { lead, rest } = props.fold;
+  const open = isUnfolded(props.fold);
+  const counted = PRIORITIES.map((priority) => [priority, rest.filter((a) => a.priority === priority)] as const);
+  return (
+    <button
+      type="button"
+      class="fold"
+      aria-expanded={open}
+      onClick={(event) => {
+        event.stopPropagation();
+        turnFold(lead);
+      }}
+    >
+      <span>{t(open ? "list.unfold" : "list.fold", { n: count(rest.length) })}</span>
+      {counted.map(
+        ([priority, some]) =>
+          some.length > 0 && (
+            <span key={priority} class="nowrap">
+              <PriorityShape priority={priority} calling={some.some(isSounding)} size={16} />{" "}
+              {t(`priority.${priority}`)} {count(some.length)}
+            </span>
+          ),
+      )}
+      {props.keyed && <kbd>O</kbd>}
+    </button>
+  );
+}
+
+interface ListedProps {
+  alert: Alert;
+  selected: boolean;
+  beneath?: boolean;
+  fold?: Fold | undefined; // what is folded beneath it
+}
+
+function ListedRow({ alert, selected, beneath = false, fold }: ListedProps) {
   const refusal = actions.refusals.value.get(alert.id);
   const end = alert.resolved_at ?? now.value;
   return (
     <li
-      class={`alert listed ${alert.priority} ${alert.state} ${selected ? "selected" : ""} ${isOpen(alert) ? "" : "over"}`}
+      class={`alert listed ${alert.priority} ${alert.state} ${selected ? "selected" : ""} ${isOpen(alert) ? "" : "over"} ${beneath ? "beneath" : ""}`}
       data-alert={alert.id}
       onClick={() => (actions.selectedAlert.value = alert.id)}
     >
@@ -120,6 +170,7 @@ function ListedRow(props: { alert: Alert; selected: boolean }) {
           <Acknowledge alert={alert} keyed={selected} />
         </div>
       </div>
+      {fold && <Folded fold={fold} keyed={selected} />}
       {actions.armed.value === alert.id && isCalling(alert) && <p class="again">{t("alert.again")}</p>}
       {actions.asking.value === alert.id && <WhoIsThere alert={alert} />}
       {refusal && <RefusalNote id={alert.id} refusal={refusal} />}
@@ -158,7 +209,8 @@ function Filters() {
 
 const clearFilters = (): void => [...query.peek().keys()].forEach((name) => filter(name, ""));
 
-function useListKeys(rows: readonly Alert[]): Alert | undefined {
+function useListKeys(folds: readonly Fold[]): Alert | undefined {
+  const rows = folds.flatMap((fold) => (isUnfolded(fold) ? [fold.lead, ...fold.rest] : [fold.lead]));
   const selected = rows.find((alert) => alert.id === actions.selectedAlert.value);
   const step = (by: number): void => {
     const at = selected ? rows.indexOf(selected) + by : by > 0 ? 0 : -1;
@@ -171,6 +223,10 @@ function useListKeys(rows: readonly Alert[]): Alert | undefined {
     a: () => selected && isCalling(selected) && actions.keyAcknowledge(selected),
     n: () => step(1),
     p: () => step(-1),
+    o: () => {
+      const fold = folds.find(({ lead, rest }) => selected && (lead === selected || rest.includes(selected)));
+      if (fold?.rest.length) turnFold(fold.lead);
+    },
     Enter: () => selected && document.activeElement === document.body && go(alertPath(selected.id)),
     Escape: () => {
       if (actions.asking.value !== null) actions.asking.value = null;
@@ -185,8 +241,8 @@ function useListKeys(rows: readonly Alert[]): Alert | undefined {
 const HEADS = ["what", "where", "value", "state", "next", "age"] as const;
 
 export function AlertList() {
-  const rows = order.value.flatMap((id) => known.value.get(id) ?? []);
-  const selected = useListKeys(rows);
+  const folds = foldsOf(order.value, known.value);
+  const selected = useListKeys(folds);
   lastQuery = query.value.toString();
   useEffect(() => {
     watched.value = [];
@@ -197,7 +253,9 @@ export function AlertList() {
     <main class="alert-list" onKeyDown={touch} onWheel={touch}>
       <div class="list-head">
         <h1>{t("alerts.title")}</h1>
-        <span class="quiet">{t("list.count", { n: count(rows.length) })}</span>
+        <span class="quiet">
+          {t("list.count", { n: count(folds.reduce((n, { rest }) => n + 1 + rest.length, 0)) })}
+        </span>
         {held.value && (
           <span class="held">
             {t("board.held")}{" "}
@@ -209,12 +267,12 @@ export function AlertList() {
         <Filters />
       </div>
       {asked.value && unread.value && <p role="status">{t("list.unread")}</p>}
-      {rows.length === 0 && (
+      {folds.length === 0 && (
         <p class="quiet none">
           {t(!received.value ? "board.loading" : query.value.size ? "list.nothing" : "alerts.none")}
         </p>
       )}
-      {rows.length > 0 && (
+      {folds.length > 0 && (
         <div class="alert-cells heads quiet" aria-hidden="true">
           {HEADS.map((head) => (
             <span key={head} class={head}>
@@ -224,8 +282,14 @@ export function AlertList() {
         </div>
       )}
       <ul class="alerts" {...pointer}>
-        {rows.map((alert) => (
-          <ListedRow key={alert.id} alert={alert} selected={alert === selected} />
+        {folds.map((fold) => (
+          <Fragment key={fold.lead.id}>
+            <ListedRow alert={fold.lead} selected={fold.lead === selected} fold={fold.rest.length ? fold : undefined} />
+            {isUnfolded(fold) &&
+              fold.rest.map((alert) => (
+                <ListedRow key={alert.id} alert={alert} selected={alert === selected} beneath />
+              ))}
+          </Fragment>
         ))}
       </ul>
     </main>

@@ -10,7 +10,7 @@ import type { TextKey } from "../text/catalogue";
 import { age, clockTime, count, shortTime, t } from "../text/text";
 import { AlertRow } from "./alert_row";
 import { EarlyWarning } from "./early_warning";
-import { Person, Provenance } from "./marks";
+import { AgeUnknown, Person, Provenance } from "./marks";
 import { newestAt, pressureOf, readingOf, type Reading } from "./reading";
 import { Strip } from "./strip";
 
@@ -100,6 +100,7 @@ export function Card(props: { id: string; alerts: readonly Alert[]; strip: boole
       <CardHead unit={unit} />
       <div class="card-line">
         <Person subject={unit.subject} />
+        <AgeUnknown unit={unit} />
         <EarlyWarning unit={unit} />
         {note && <span class="card-note">{note}</span>}
       </div>

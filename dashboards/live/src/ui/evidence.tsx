@@ -48,6 +48,12 @@ function populationText(why: Details): string | null {
   return tCode("population", population) + assumed;
 }
 
+/** What somebody is asked to do, beside the alert itself. */
+export const taskOf = (why: Details): string | null => {
+  const task = text(why.task);
+  return task && tCode("task", task);
+};
+
 /** Numbers of a detector that have a name here; all others stand in what is stored. */
 const MEASURED = { missed: "", rate: "/min", beats: "", seconds: "s", entropy: "", "p-wave": "" } as const;
 
@@ -92,6 +98,7 @@ export function Evidence({ alert, why }: { alert: Alert; why: Details }) {
       <Fact name="device">{text(why.device) ?? alert.device}</Fact>
       <Fact name="channel">{text(why.channel)}</Fact>
       <Fact name="rule">{rule && tCode("rule", rule)}</Fact>
+      <Fact name="task">{taskOf(why)}</Fact>
       <Fact name="role">{text(why.role) && tCode("duty", String(why.role))}</Fact>
       <Fact name="owner">{text(why.owner) && tCode("duty", String(why.owner))}</Fact>
       <Fact name="why">{text(why.why)}</Fact>

@@ -193,7 +193,10 @@ const KEYS: Record<Page["at"], readonly (readonly [string, TextKey])[]> = {
   board: [["A", "key.ack"], ["N", "key.next"], ["Enter", "key.open"]],
   ward: [["A", "key.ack"], ["N", "key.next"], ["Enter", "key.open"]],
   fleet: [["/", "key.search"], ["Esc", "key.back"]],
-  alerts: [["A", "key.ack"], ["N", "key.next"], ["P", "key.prev"], ["Enter", "key.details"], ["Esc", "key.back"]],
+  alerts: [
+    ["A", "key.ack"], ["N", "key.next"], ["P", "key.prev"], ["O", "key.fold"], ["Enter", "key.details"],
+    ["Esc", "key.back"],
+  ],
   alert: [["A", "key.ack"], ["Esc", "key.back"]],
   roster: [["Esc", "key.back"]],
   unit: [

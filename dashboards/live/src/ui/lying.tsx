@@ -18,6 +18,13 @@ function zoneText(zone: string): string {
 
 function Clock(props: { care: PressureCare }) {
   const { care } = props;
+  if (care.stopped !== null && care.turn_every !== 0) {
+    return (
+      <p class="bed-line turn" data-turn="stopped">
+        <span class="quiet">{t("turn.label")}</span> <b>{t(`turn.stopped.${care.stopped}`)}</b>
+      </p>
+    );
+  }
   const turn = turnOf(care, now.value);
   if (turn === null || care.since === null) return null;
   const filling = { time: shortTime(turn.dueAt), age: age(now.value - turn.dueAt) };
@@ -31,15 +38,24 @@ function Clock(props: { care: PressureCare }) {
 
 function Dose(props: { care: PressureCare }) {
   const { care } = props;
-  if (care.zone === "") return null;
   const reached = care.dose >= care.limit;
-  const silent = care.mat_at === null ? 0 : now.value - care.mat_at;
+  const silent = care.mat_at === null ? null : now.value - care.mat_at;
+  const blind = silent !== null && silent >= SILENT_AFTER;
+  if (silent === null) return null; // no mat has ever spoken: it may have none
+  if (care.zone === "") {
+    return (
+      <p class="bed-line dose">
+        <span class="quiet">{t("dose.label")}</span>{" "}
+        {blind ? <b>{t("dose.silent", { age: age(silent) })}</b> : <b>{t("dose.none")}</b>}
+      </p>
+    );
+  }
   return (
     <p class={`bed-line dose ${reached ? "reached" : ""}`}>
       <span class="quiet">{t("dose.label")}</span>{" "}
       <b class="tabular">{t("dose.share", { zone: zoneText(care.zone), n: share(care) })}</b>{" "}
       {care.unknown >= MINUTE && <span class="quiet">{t("dose.unknown", { age: age(care.unknown) })} </span>}
-      {silent >= SILENT_AFTER && <span class="quiet">{t("dose.silent", { age: age(silent) })}</span>}
+      {blind && <span class="quiet">{t("dose.silent", { age: age(silent) })}</span>}
     </p>
   );
 }
@@ -141,7 +157,7 @@ function RecordTurn(props: { unit: UnitState }) {
 export function Lying(props: { unit: UnitState; care: PressureCare }) {
   const { unit, care } = props;
   const proposal = offered(care, now.value);
-  if (care.since === null && care.zone === "") return null;
+  if (care.since === null && care.stopped === null && care.zone === "") return null;
   return (
     <section class="lying">
       <Clock care={care} />

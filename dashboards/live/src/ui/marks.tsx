@@ -26,3 +26,12 @@ export function Person(props: { subject: Subject | null }) {
     </span>
   );
 }
+
+/** Where people are observed although nobody may have said who they are. */
+const LAIN_IN: ReadonlySet<string> = new Set(["ambulance", "homecare-bed"]);
+
+/** Limits are an adult's while nobody knows the age. */
+export function AgeUnknown({ unit }: { unit: UnitState }) {
+  if (!unit.population?.assumed || !(unit.subject || LAIN_IN.has(unit.kind))) return null;
+  return <span class="tag age-unknown">{t("subject.age.unknown")}</span>;
+}

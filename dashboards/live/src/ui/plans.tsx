@@ -1,9 +1,10 @@
 /** A person's care plans: what counts, who said so and until when; set, changed and ended by doctors and nurses. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import * as http from "../feed/http";
 import { Refusal } from "../feed/http";
 import type { CarePlan } from "../feed/types";
 import { may } from "../state/may";
+import { now } from "../state/store";
 import type { TextKey } from "../text/catalogue";
 import { age, dayTime, fixed, t, tCode } from "../text/text";
 import { Refused, useAttempt } from "./attempt";
@@ -111,33 +112,42 @@ export function CarePlans({ person }: { person: string }) {
   const [plans, setPlans] = useState<readonly CarePlan[] | null>(null);
   const [unread, setUnread] = useState(false);
   const mine = may("set-limits");
+  const shown = useRef(true); // an answer that comes when somebody else is shown is theirs no more
   const read = async (): Promise<void> => {
     try {
-      setPlans(await http.getPlans(person));
+      const found = await http.getPlans(person);
+      if (!shown.current) return;
+      setPlans(found);
       setUnread(false);
     } catch (error) {
+      if (!shown.current) return;
       if (!(error instanceof Refusal)) throw error;
       setUnread(true);
     }
   };
   useEffect(() => {
     setPlans(null);
+    shown.current = true;
     if (mine) void read();
+    return () => {
+      shown.current = false;
+    };
   }, [person, mine]);
   if (!mine) return null;
+  const inForce = plans?.filter((one) => one.expires_at > now.value);
   return (
     <details class="care-plans">
       <summary>
-        {t("plan.title")} <span class="quiet">{plans?.length ?? ""}</span>
+        {t("plan.title")} <span class="quiet">{inForce?.length ?? ""}</span>
       </summary>
       {unread && <p role="status">{t("plan.unread")}</p>}
-      {plans !== null &&
+      {inForce &&
         KINDS.map((kind) => (
           <OneKind
             key={kind}
             person={person}
             kind={kind}
-            plan={plans.find((one) => one.plan.kind === kind)}
+            plan={inForce.find((one) => one.plan.kind === kind)}
             again={() => void read()}
           />
         ))}

@@ -15,7 +15,7 @@ import { EarlyWarning } from "./early_warning";
 import { Ecg } from "./ecg";
 import { Back } from "./icons";
 import { useKeys } from "./keys";
-import { Person, Provenance } from "./marks";
+import { AgeUnknown, Person, Provenance } from "./marks";
 import { newestAt } from "./reading";
 import { Strip } from "./strip";
 import { Timeline } from "./timeline";
@@ -88,6 +88,7 @@ function Head(props: { unit: UnitState }) {
         <Provenance unit={unit} />
       </div>
       {unit.kind !== "delivery-van" && unit.kind !== "beacon-site" && <Person subject={unit.subject} />}
+      <AgeUnknown unit={unit} />
       <EarlyWarning unit={unit} />
       <Facts unit={unit} />
       {unit.link_mode === "weak" && <p class="weak">{t("unit.mode.weak")}</p>}
@@ -175,7 +176,7 @@ export function UnitView(props: { id: string }) {
             {mine.length === 0 && <li class="quiet none">{t("unit.alerts.none")}</li>}
           </ul>
         </section>
-        {unit.subject && <CarePlans person={unit.subject.id} />}
+        {unit.subject && <CarePlans key={unit.subject.id} person={unit.subject.id} />}
       </div>
       <Timeline unit={unit.id} />
     </main>

@@ -16,7 +16,7 @@ import { linkNote } from "./card";
 import { BedEmpty, BedTaken, BedUnknown } from "./icons";
 import { useKeys } from "./keys";
 import { Lying } from "./lying";
-import { Person, Provenance } from "./marks";
+import { AgeUnknown, Person, Provenance } from "./marks";
 import { CommandNote, MattressForm, newestCommand } from "./mattress";
 import type { QuantityName } from "../quantities";
 import { newestAt, readingOf } from "./reading";
@@ -226,6 +226,7 @@ function Tile(props: { id: string }) {
       </header>
       <div class="card-line">
         {unit.kind === "homecare-bed" && <Person subject={unit.subject} />}
+        {unit.kind === "homecare-bed" && <AgeUnknown unit={unit} />}
         <Provenance unit={unit} />
         {inService(unit) && <span class="in-service">{t("unit.in-service", { devices: inService(unit) })}</span>}
         {note && <span class="card-note">{note}</span>}
