@@ -11,6 +11,7 @@ from gateway.contract.observation import Event, Observation
 from gateway.contract.quantity import CANARY, SECOND
 from gateway.contract.topic import UnitKind
 from gateway.contract.waveform import WaveFrame
+from gateway.derive.fetal_watch import OVER
 from gateway.derive.silence import FOREVER, SilenceWatch, wave_channel
 from gateway.fleet import GATEWAY_DEVICE, Fleet, Latest
 from gateway.intake import Intake
@@ -19,6 +20,7 @@ from gateway.refusals import INTERNAL_ERROR
 from gateway.rules.catalogue import THRESHOLDS
 from gateway.rules.engine import Rules
 from gateway.rules.hold import Edge
+from gateway.rules.patient import NOBODY
 from gateway.rules.places import Place
 from gateway.rules.switches import PARTS, SILENT, BadCondition, event_validity
 from gateway.rules.tags import BadTag
@@ -70,7 +72,9 @@ class Evaluation:
         if batch.caught_up and abs(now - self._last_check) >= SECOND:  # abs: also after the wall clock was set back
             self._last_check = now
             findings += (
-                self._check_silence(now) + self.standing.check(self.fleet, now) + self.rules.check(now, self._simulated)
+                self._check_silence(now)
+                + self.standing.check(self.fleet, now)
+                + self.rules.check(now, self._simulated, self.standing.mutes)
             )
             findings += self._check_canary(now) + self._check_uploads(now)
         return [one for one in findings if one.row.enabled or one.edge is Edge.CLEAR]
@@ -95,6 +99,7 @@ class Evaluation:
         device, derived = body.device, body.device == GATEWAY_DEVICE
         at, received_at = record.event_at, record.received_at
         self.fleet.observe_all(unit, device, body.values, event_at=at, received_at=received_at, derived=derived)
+        self.standing.uploads.hear(self.fleet, record, body, self.rules.thresholds.patients.get(unit, NOBODY))
         if CANARY in body.values and record.route.address.kind is UnitKind.WATCH:
             self.canary_at, self._canary_seen = max(at, self.canary_at), received_at
         for name, value in body.values.items():
@@ -102,6 +107,9 @@ class Evaluation:
                 findings += self.rules.value(
                     unit, device, name, value, at, received_at - at, derived=derived, simulated=record.simulated
                 )
+        for name, why in body.invalid.items() if derived else ():
+            if why == OVER:
+                findings += self.rules.thresholds.withdraw(unit, name, at, why)
         return findings
 
     def _evaluate_event(self, record: Admitted, event: Event) -> list[Finding]:

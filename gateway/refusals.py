@@ -6,6 +6,7 @@ import msgspec
 
 from gateway.admit import Admitted
 from gateway.changes import Rejection
+from gateway.contract.envelope import Instant
 from gateway.contract.observation import Event, Observation
 from gateway.contract.waveform import WaveFrame
 from gateway.ports import LogMessage, RecordFlag
@@ -28,6 +29,12 @@ def in_part(record: Admitted, reason: str, detail: str) -> Rejection:
     log = LogMessage(0, record.received_at, subject, record.payload)
     body = record.body
     return Rejection(Refused(log, reason, detail, record.route, body.epoch, body.seq, whole=False), record.lane)
+
+
+def of_time(part: str, error: Exception, now: Instant) -> Rejection:
+    """A part that failed at what the time of day brings: no record is to blame."""
+    log = LogMessage(0, now, "gateway", b"")
+    return Rejection(Refused(log, INTERNAL_ERROR, f"{part}: {error!r}", whole=False))
 
 
 def without(record: Admitted, bad: dict[str, float]) -> Admitted:

@@ -24,7 +24,7 @@ from gateway.contract.waveform import WaveFrame
 from gateway.derive.derivation import LAIN_IN, Derivation
 from gateway.derive.pressure import CONFIRMED, TURNED, CareRefused, Refusal, confirmable
 from gateway.derive.silence import SilenceWatch
-from gateway.derive.wording import SPOT, Wording, measured_of
+from gateway.derive.wording import Wording, may_reword, measured_of
 from gateway.evaluation import Evaluation
 from gateway.fleet import Fleet
 from gateway.intake import Intake
@@ -81,7 +81,8 @@ class Stages:
         self.desk = desk
         self.live = live
         self.evaluation = Evaluation(rules, silence, standing, fleet)
-        self.boards = BoardWatch(book, place_in(fleet))
+        derivation.pressure.failed = commands.failed
+        self.boards = BoardWatch(book, place_in(fleet), rules.thresholds.ruleset)
         self.canary_at: Instant = 0  # of the newest committed canary; 0 = none yet
         self._conflicts: list[tuple[str, str]] = []
         self._acts: list[Act] = []
@@ -228,10 +229,18 @@ class Stages:
         for record in (*ordered, *derived):
             if self.standing.counts(record):
                 derived += self._derive_one(intake, record, self.derivation.score)
-        derived += [self.standing.mark(record) for record in self.derivation.check(now)] if caught_up else []
+        derived += self._derive_from_time(intake, now) if caught_up else []
         for record in derived:
             self._take_derived(intake, record)
         return ordered + derived
+
+    def _derive_from_time(self, intake: Intake, now: Instant) -> list[Admitted]:
+        """What no record gives rise to. A part that fails is named when it begins to, and stops nothing else."""
+
+        def failed(part: str, error: Exception) -> None:
+            intake.rejections.append(refusals.of_time(part, error, now))
+
+        return [self.standing.mark(record) for record in self.derivation.check(now, failed)]
 
     def _derive_one(
         self, intake: Intake, record: Admitted, derive: Callable[[Admitted], list[Admitted]]
@@ -350,7 +359,9 @@ class Stages:
         whose = {"name": str(patient.placed.population), "assumed": patient.placed.assumed}
         limits = self.rules.thresholds.limits(unit)
         words = msgspec.to_builtins(self._wordings(unit))
-        return {**self.standing.describe(unit, state), "limits": limits, "population": whose, "wordings": words}
+        not_for = msgspec.to_builtins(self.derivation.not_for(unit, patient.person))
+        about = {"limits": limits, "population": whose, "wordings": words, "not_for": not_for}
+        return self.standing.describe(unit, state) | about
 
     def _wordings(self, unit: str) -> list[Wording]:
         patient = self.rules.thresholds.patients.get(unit, NOBODY)
@@ -364,7 +375,7 @@ class Stages:
             record.route.address.unit
             for record in records
             if isinstance(record.body, Observation)
-            and (not SPOT.isdisjoint(record.body.values) or patients.get(record.route.address.unit, NOBODY).plans)
+            and may_reword(record.body.values, patients.get(record.route.address.unit, NOBODY).plans)
         }
         here = heard & self.fleet.states.keys()
         return {unit for unit in here if self.derivation.wordings.news(unit, self._wordings(unit))}

@@ -23,21 +23,24 @@ _limit, _person, _association = tables.person_limit, tables.person, tables.assoc
 def patients(connection: Connection, now: Instant) -> dict[str, Patient]:
     """Whom each unit's values speak of now, with the limits that count for them now."""
     query = (
-        select(_association.c.unit, _person)
+        select(_association.c.unit, _association.c.start_at, _person)
         .join_from(_association, _person, _person.c.id == _association.c.subject)
         .where(_association.c.start_at <= now, _association.c.voided_at.is_(None))
         .where(or_(_association.c.end_at.is_(None), _association.c.end_at > now))
         .order_by(_association.c.start_at, _association.c.id)
     )  # fmt: skip
     own, planned = _every_limit(connection, now), plans.in_force(connection, now)
-    return {
-        row.unit: _patient(row, now, own.get(row.id, {}), planned.get(row.id, {})) for row in connection.execute(query)
-    }
+    found: dict[str, Patient] = {}
+    for row in connection.execute(query):
+        before = found.get(row.unit)  # another device of the unit was bound earlier
+        since = before.since if before is not None and before.id == row.id else row.start_at
+        found[row.unit] = _patient(row, now, own.get(row.id, {}), planned.get(row.id, {}), since)
+    return found
 
 
-def _patient(row: Any, now: Instant, own: dict[str, PersonLimit], planned: Plans) -> Patient:
+def _patient(row: Any, now: Instant, own: dict[str, PersonLimit], planned: Plans, since: Instant = 0) -> Patient:
     who = _whom(row, now)
-    return Patient(row.id, who.placed, row.spo2_target, own | limits_of(planned, who), who, planned)
+    return Patient(row.id, who.placed, row.spo2_target, own | limits_of(planned, who), who, planned, since)
 
 
 def _whom(row: Any, now: Instant) -> Person:
@@ -57,7 +60,7 @@ def patient(connection: Connection, person: str, now: Instant) -> Patient | None
     row = connection.execute(select(_person).where(_person.c.id == person)).first()
     if row is None:
         return None
-    own, planned = _every_limit(connection, now), plans.in_force(connection, now)
+    own, planned = _every_limit(connection, now, person), plans.in_force(connection, now, person)
     return _patient(row, now, own.get(row.id, {}), planned.get(row.id, {}))
 
 
@@ -70,8 +73,10 @@ def age_in_days(birth_date: str | None, now: Instant) -> int | None:
     return (datetime.fromtimestamp(now / SECOND, UTC).date() - born).days
 
 
-def _every_limit(connection: Connection, now: Instant) -> dict[str, dict[str, PersonLimit]]:
+def _every_limit(connection: Connection, now: Instant, person: str | None = None) -> dict[str, dict[str, PersonLimit]]:
     query = select(_limit).where(_limit.c.removed_at.is_(None), _limit.c.expires_at > now)
+    if person is not None:
+        query = query.where(_limit.c.person == person)
     found: dict[str, dict[str, PersonLimit]] = {}
     for row in connection.execute(query):
         entry = PersonLimit(row.id, row.rule, row.limit, row.set_by, row.expires_at)

@@ -11,7 +11,7 @@ from gateway.admit import Admitted, Clock, RegisteredUnit
 from gateway.alerts.alert import Alert, State
 from gateway.alerts.book import REOPEN_WITHIN, AlertBook
 from gateway.alerts.lifecycle import Lifecycle
-from gateway.alerts.place import group_in, place_in
+from gateway.alerts.place import group_in, person_of, place_in
 from gateway.alerts.silence import SilenceDesk
 from gateway.care.calibration import CODE as CALIBRATION
 from gateway.care.calibration import CalibrationWatch
@@ -28,6 +28,7 @@ from gateway.contract.topic import UnitAddress, UnitKind
 from gateway.contract.waveform import WaveFrame
 from gateway.contract.wire import decode
 from gateway.derive.derivation import DERIVED_EPOCH, LAIN_IN
+from gateway.derive.fetal_watch import Sound
 from gateway.derive.pressure import DOSE, UNTURNED, Limits, PressureWatch
 from gateway.derive.silence import SilenceWatch
 from gateway.fleet import Fleet, Latest, Subject
@@ -59,7 +60,7 @@ class Restored(msgspec.Struct):
     standing: Standing
     lifecycle: Lifecycle
     pressure: PressureWatch
-    traces: dict[str, fetal.Trace]  # what was heard lately of each unit's fetal heart
+    traces: dict[str, list[Sound]]  # what was heard lately of each unit's fetal heart
 
 
 def load(
@@ -88,7 +89,7 @@ def load(
         service=ServiceDesk(windows.load(connection, started_at)),
         sessions=SessionWatch(session_idle, sessions.deadlines(connection)),
         calibrations=CalibrationWatch(alert.subject for alert in alerts if alert.rule == CALIBRATION),
-        uploads=UploadWatch((alert.unit, alert.rule) for alert in alerts),
+        uploads=UploadWatch({(alert.unit, alert.rule): person_of(alert) for alert in alerts}),
     )
     remote = commands.load(connection)
     lifecycle = _load_lifecycle(connection, fleet, alerts, started_at)
@@ -223,7 +224,13 @@ def _load_pressure(connection: Connection, fleet: Fleet, rules: Rules, now: Inst
         return Limits(limit(unit, DOSE, usual.dose), round(turn * MINUTE))
 
     beds = [unit for unit, entry in fleet.units.items() if entry.address.kind is LAIN_IN]
-    return PressureWatch(pressure_care.load(connection, beds, now), limits_of)
+    known = pressure_care.load(connection, beds, now)
+    watch = PressureWatch(known, limits_of)
+    for unit, at in pressure_care.handed_over(connection, known.keys(), now).items():
+        since = known[unit].since
+        if since is not None and since < at:
+            watch.forget(unit)
+    return watch
 
 
 def _load_lifecycle(connection: Connection, fleet: Fleet, alerts: list[Alert], started_at: Instant) -> Lifecycle:

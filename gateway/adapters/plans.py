@@ -16,10 +16,13 @@ _plan: Final = tables.care_plan
 _content: Final = msgspec.json.Decoder(Content)
 
 
-def in_force(connection: Connection, now: Instant) -> dict[str, dict[str, CarePlan]]:
-    """Every plan that counts now: person, then kind."""
+def in_force(connection: Connection, now: Instant, person: str | None = None) -> dict[str, dict[str, CarePlan]]:
+    """Every plan that counts now, or one person's: person, then kind."""
+    query = select(_plan).where(_counts(now))
+    if person is not None:
+        query = query.where(_plan.c.person == person)
     found: dict[str, dict[str, CarePlan]] = {}
-    for row in connection.execute(select(_plan).where(_counts(now))):
+    for row in connection.execute(query):
         plan = CarePlan(row.id, _content.decode(row.plan), row.set_by, row.set_at, row.expires_at)
         found.setdefault(row.person, {})[row.kind] = plan
     return found

@@ -1,10 +1,10 @@
 """How whoever lies in a bed was last told to lie: read back after a start, and for the API."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from gateway.adapters import tables
 from gateway.adapters.history import Stored, messages, opened
@@ -22,6 +22,27 @@ def load(connection: Connection, units: Iterable[str], now: Instant) -> dict[str
     """Of each of these units that has been told of."""
     found = {unit: newest(connection, unit, now) for unit in units}
     return {unit: care for unit, care in found.items() if care is not None}
+
+
+def handed_over(connection: Connection, units: Collection[str], now: Instant) -> dict[str, Instant]:
+    """Of each unit that has spoken for somebody else than now: when it last did. What was told before is not theirs."""
+    who = tables.association.c
+    query = (
+        select(who.unit, who.subject, who.start_at, who.end_at)
+        .where(who.unit.in_(units), who.voided_at.is_(None), who.start_at <= now)
+        .where(or_(who.end_at.is_(None), who.end_at > now - LOOK_BACK))
+        .order_by(who.start_at, who.id)
+    )
+    rows = connection.execute(query).all()
+    present = {row.unit: row for row in rows if row.end_at is None or row.end_at > now}
+    found: dict[str, Instant] = {}
+    for row in rows:
+        current = present.get(row.unit)
+        if current is None or current.subject != row.subject:
+            ended_at = row.end_at or now
+            until = ended_at if current is None else min(ended_at, current.start_at)
+            found[row.unit] = max(until, found.get(row.unit, 0))
+    return found
 
 
 def newest(connection: Connection, unit: str, now: Instant) -> Care | None:

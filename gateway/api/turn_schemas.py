@@ -14,7 +14,7 @@ _DOSE = Field(description="kPa min, of the zone with the largest", examples=[241
 class TurnRecord(Request):
     """Somebody has turned the person."""
 
-    at: GivenTime | None = Field(None, description="us; left out = now")
+    at: GivenTime | None = Field(None, description="us, at most a day ago; left out = now")
 
 
 class ProposalState(Answer):
@@ -34,6 +34,10 @@ class PressureCareState(Answer):
 
     at: Time | None = Field(description="null: nothing is known of anybody there")
     since: Time | None = Field(description="they have lain like this; null: nobody is known to lie there")
+    stopped: Literal["exit", "empty", "unheard"] | None = Field(
+        None, description="why the clock stands: the bed says so, nobody lies on the mat, nothing was heard for long",
+        examples=[None],
+    )  # fmt: skip
     turn_every: int = Field(description="us; 0 = the site has no turn clock", examples=[7_200_000_000])
     due_at: Time | None
     state: Literal["resting", "due-soon", "overdue"] | None = Field(examples=["due-soon"])

@@ -67,6 +67,11 @@ class CommandDesk:
     def open(self) -> list[RemoteCommand]:
         return list(self._open.values())
 
+    def failed(self, id: str) -> bool:
+        """Whether it has ended and was not carried out, as far as anybody knows; of one long ago nobody does."""
+        ended = self._ended.get(id)
+        return ended is not None and ended.state is not State.ACCEPTED
+
     def request(self, wanted: RemoteCommand) -> RemoteCommand:
         """Takes what a person asks for.
 

@@ -2,7 +2,10 @@
 
 There are two kinds: the last seconds from before a restart, which fill the detectors' windows, and what came in while
 the analyser was being loaded. Looked at together they would take seconds, in which no screen hears anything. So each
-batch looks at some of them, one unit after another, and a unit's new frames wait behind its old ones.
+batch looks at some of them, one unit after another, and a unit's new frames wait behind its old ones. Taking turns
+would make every unit as late as the last. Worked out for 200 streams on one core, at 0.27 ms a look (measured) and
+0.45 ms for the rest of a record's path (assumed): the last is through after 9 s either way, half of them after 3 s, and
+in turns none before 8 s. More of them a batch make batches longer, and the last hardly earlier: the core is full.
 """
 
 from collections import deque

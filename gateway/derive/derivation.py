@@ -22,7 +22,7 @@ from gateway.derive.fetal_watch import QUANTITY as FETAL
 from gateway.derive.fetal_watch import FetalWatch, Heard
 from gateway.derive.pressure import EVENT as PRESSURE_CARE
 from gateway.derive.pressure import PressureWatch, Told
-from gateway.derive.scores.board import QUANTITIES, SCORES, BadEntry, ScoreBoard, Scored
+from gateway.derive.scores.board import QUANTITIES, SCORES, BadEntry, NotFor, ScoreBoard, Scored
 from gateway.derive.scores.observed import values_of
 from gateway.derive.scores.pressure_dose import BadMap
 from gateway.derive.scores.score import Person, Score
@@ -40,6 +40,7 @@ SCORED: Final = frozenset({UnitKind.AMBULANCE, UnitKind.HOMECARE_BED})  # where 
 LAIN_IN: Final = UnitKind.HOMECARE_BED  # where somebody lies for so long that it matters how
 _SKIP: Final = RecordFlag.HISTORICAL | RecordFlag.SERVICE
 
+Failed = Callable[[str, Exception], None]  # takes a part's name and its error
 Present = Callable[[str], Collection[str]]  # unit to the rhythms an earlier process told of and did not end
 
 
@@ -53,6 +54,10 @@ def load_analyser() -> "type[EcgAnalyser]":
 
 def _none(_unit: str) -> Collection[str]:
     return ()
+
+
+def _raise(_part: str, error: Exception) -> None:
+    raise error
 
 
 class _Source(msgspec.Struct, frozen=True):
@@ -84,6 +89,7 @@ class Derivation:
         self._people: dict[str, tuple[str, Person]] = {}
         self._told: set[tuple[str, str]] = set()  # (unit, score) of which something has been told
         self._checked = 0
+        self._failing: dict[str, str] = {}  # part of `check`: the error that has been told of it
         self._analysers: dict[tuple[str, str], EcgAnalyser] = {}
         self._backlog = Backlog()
         self.ready = True  # False while the analyser is being loaded: frames wait for it, in order
@@ -133,8 +139,9 @@ class Derivation:
         body = record.body
         if not isinstance(body, Observation) or record.flags & _SKIP or FETAL not in body.values:
             return []
-        heard = self.fetal.take(record.route.address.unit, body.values[FETAL], record.event_at)
-        return self._number_heard(heard, record.received_at)
+        unit, practice = record.route.address.unit, bool(record.flags & RecordFlag.TEST)
+        heard = self.fetal.take(unit, body.device, body.values[FETAL], record.event_at, practice=practice)
+        return list(self._number_heard(heard, record.received_at))
 
     def _lie(self, record: Admitted) -> list[Admitted]:
         """An old map still counts for the dose; what is practised presses on nobody."""
@@ -142,17 +149,43 @@ class Derivation:
         if not isinstance(body, Event) or record.flags & RecordFlag.TEST or record.route.address.kind is not LAIN_IN:
             return []
         with suppress(BadMap):
-            return self._number_told(self.pressure.take(unit, body, record.event_at), record.received_at)
+            return list(self._number_told(self.pressure.take(unit, body, record.event_at), record.received_at))
         return []
 
-    def check(self, now: Instant) -> list[Admitted]:
-        """What changes with time: inputs of scores become too old, a turn falls due. Once a second is enough."""
+    def check(self, now: Instant, failed: Failed = _raise) -> list[Admitted]:
+        """What changes with time: inputs of scores become too old, a turn falls due. Once a second is enough.
+
+        ``failed`` is told of a part that begins to fail, once; it is tried again, and the others go on.
+        """
         if abs(now - self._checked) < SECOND:
             return []
         self._checked = now
-        scored = self._tell([one for one in self.scores.check(now) if one.unit in self._newest], now)
-        heard = self._number_heard(self.fetal.check(now), now)
-        return scored + heard + self._number_told(self.pressure.check(now), now)
+        found: list[Admitted] = []
+        for part, due in (("scores", self._scores_due), ("fetal", self._heard_due), ("pressure", self._told_due)):
+            try:
+                for record in due(now):
+                    found.append(record)  # noqa: PERF402 - one by one: what has its number by then is kept
+            except Exception as error:  # noqa: BLE001 - time comes again: what fails must not stop ingest for ever
+                if self._failing.get(part) != repr(error):
+                    self._failing[part] = repr(error)
+                    failed(part, error)
+            else:
+                self._failing.pop(part, None)
+        return found
+
+    def _scores_due(self, now: Instant) -> Iterable[Admitted]:
+        return self._tell([one for one in self.scores.check(now) if one.unit in self._newest], now)
+
+    def _heard_due(self, now: Instant) -> Iterable[Admitted]:
+        return self._number_heard(self.fetal.check(now), now)
+
+    def _told_due(self, now: Instant) -> Iterable[Admitted]:
+        return self._number_told(self.pressure.check(now), now)
+
+    def not_for(self, unit: str, person: Person) -> dict[str, NotFor]:
+        """The scores a unit's screens look for in vain. It hangs on the person alone: no record need say it again."""
+        scored = self._fleet.states[unit].registered.address.kind in SCORED
+        return self.scores.not_for(person) if scored else {}
 
     def _tell(self, scored: list[Scored], now: Instant) -> list[Admitted]:
         told = [one for one in scored if self._says_something(one)]
@@ -218,30 +251,28 @@ class Derivation:
         source = msgspec.structs.replace(_source_of(newest), received_at=max(now, newest.received_at))
         return self._observation(source, values, at, invalid)
 
-    def _number_told(self, told: list[Told], now: Instant) -> list[Admitted]:
-        records = []
+    def _number_told(self, told: Iterable[Told], now: Instant) -> Iterator[Admitted]:
         for one in told:
             if one.unit in self._fleet.units:
                 source = self._own_source(one.unit, now)
-                records.append(self._event(source, PRESSURE_CARE, msgspec.to_builtins(one.care), one.at))
-                records += [self._observation(source, one.values, one.at, {})] if one.values else []
-        return records
+                yield self._event(source, PRESSURE_CARE, msgspec.to_builtins(one.care), one.at)
+                if one.values:
+                    yield self._observation(source, one.values, one.at, {})
 
-    def _number_heard(self, heard: Iterable[Heard], now: Instant) -> list[Admitted]:
-        return [
-            self._observation(self._own_source(one.unit, now), one.values, one.at, one.invalid)
-            for one in heard
-            if one.unit in self._fleet.units
-        ]
+    def _number_heard(self, heard: Iterable[Heard], now: Instant) -> Iterator[Admitted]:
+        for one in heard:
+            if one.unit in self._fleet.units:
+                source = self._own_source(one.unit, now, practice=one.practice)
+                yield self._observation(source, one.values, one.at, one.invalid)
 
     def enter(self, unit: str, name: str, details: dict[str, Any], at: Instant, now: Instant) -> Admitted:
         """What a person enters about a unit, as an event of its own."""
         return self._event(self._own_source(unit, now), name, details, at)
 
-    def _own_source(self, unit: str, now: Instant) -> _Source:
-        """Of what no device says: a person does, or it is the time of day."""
-        entry = self._fleet.units[unit]
-        return _Source(entry.address, now, 0, entry.provenance is not Provenance.LIVE)
+    def _own_source(self, unit: str, now: Instant, *, practice: bool = False) -> _Source:
+        """Of what no single record says: a person does, or it is the time of day."""
+        entry, flags = self._fleet.units[unit], RecordFlag.TEST if practice else 0
+        return _Source(entry.address, now, flags, practice or entry.provenance is not Provenance.LIVE)
 
     def set_people(self, people: Mapping[str, tuple[str, Person]]) -> None:
         """Takes in whom each unit's values speak of (their pseudonym, and what scores depend on).

@@ -14,9 +14,9 @@ import msgspec
 
 from gateway.contract.envelope import Instant
 from gateway.contract.observation import Event
-from gateway.contract.quantity import MINUTE
+from gateway.contract.quantity import HOUR, MINUTE
 from gateway.derive.scores import pressure_dose, turn_clock
-from gateway.derive.scores.pressure_dose import LIMIT, BadMap, Dose, DoseMap
+from gateway.derive.scores.pressure_dose import LIMIT, RELIEF, BadMap, Dose, DoseMap
 from gateway.derive.scores.turn_clock import (
     TURN_EVERY,
     Confirmed,
@@ -35,6 +35,15 @@ UNTURNED: Final = "time-unturned"
 TELL_EVERY: Final = MINUTE
 SILENT_AFTER: Final = 2 * TELL_EVERY  # a mat that has said nothing for so long: the clock goes on without it
 SETTLES: Final = MINUTE  # a mat that is pressed so long after an exit: somebody is back, whatever the bed says
+UNHEARD: Final = 12 * HOUR  # overdue for so long, and no word of anybody: nobody knows whether somebody lies there
+
+
+class Stopped(StrEnum):
+    """Why no clock runs where one ran."""
+
+    EXIT = "exit"  # a sensor of the bed says so
+    EMPTY = "empty"  # nobody has lain on the mat for as long as relief takes
+    UNHEARD = "unheard"  # neither mat, nor bed, nor anybody has said a word
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -56,12 +65,16 @@ class Care(msgspec.Struct, frozen=True):
     unknown: int = 0  # us within that dose of which nothing is known
     zones: dict[str, Dose] = {}  # those that have a dose
     mat_at: Instant | None = None  # of the newest map
-    left_at: Instant | None = None  # they left the bed and have not come back
+    left_at: Instant | None = None  # they left the bed and have not come back, or nobody knows of anybody since
+    stopped: Stopped | None = None  # and so the clock stands
+    empty_at: Instant | None = None  # since when nobody lies on the mat
+    heard_at: Instant = 0  # of the newest word of mat, bed or a person about whoever lies there
     mattress: str = ""  # the device
     mode: str | None = None
     mode_at: Instant | None = None
     proposal: Proposal | None = None
     confirmed_by: str = ""  # who has taken the proposal on
+    command: str = ""  # what it became by that
 
     def clock(self) -> TurnClock | None:
         return TurnClock(self.since, self.turn_every) if self.since is not None and self.turn_every else None
@@ -136,31 +149,64 @@ class _Bed:
         except msgspec.ValidationError as error:
             raise BadMap(str(error)) from error
         self.mat.feed(found.kpa, at, found.over)
-        left_at = self.care.left_at
-        if self.care.since is not None or not self.mat.loaded or (left_at is not None and at - left_at < SETTLES):
+        since, left_at = self.care.since, self.care.left_at
+        if since is not None:
+            return self._empties(since, at)
+        if not self.mat.loaded or (left_at is not None and at - left_at < SETTLES):
             return False
-        self.change(since=at, left_at=None)
+        self._start(at)
+        return True
+
+    def _empties(self, since: Instant, at: Instant) -> bool:
+        """A mat that nobody lies on for as long as relief takes: they are gone, whatever the bed does not say."""
+        if not self.mat.empty:
+            self.change(empty_at=None)
+            return False
+        empty_at = max(since, self.care.empty_at or at)
+        self.change(empty_at=empty_at)
+        if at - empty_at < RELIEF:
+            return False
+        self._stop(empty_at, Stopped.EMPTY)
         return True
 
     def leave(self, _event: Event, at: Instant) -> bool:
         since = self.care.since
         if since is None or at < since:
             return False  # nobody is watched there, or another sensor has said so
-        self.mat.reset(at)
-        self.change(since=None, left_at=at)
+        self._stop(at, Stopped.EXIT)
+        return True
+
+    def unheard(self, now: Instant) -> bool:
+        """Whether a clock has been stopped that nobody has said anything about for long."""
+        clock = self.care.clock()
+        if clock is None:
+            return False
+        heard_at = max(self.care.heard_at, self.care.mat_at or 0, clock.since)
+        if now - max(heard_at, clock.due_at) < UNHEARD:
+            return False
+        self._stop(heard_at, Stopped.UNHEARD)
         return True
 
     def come_back(self, _event: Event, at: Instant) -> bool:
         left_at = self.care.left_at
         if left_at is None or at < left_at:
             return False
-        self.change(since=at, left_at=None)
+        self._start(at)
         return True
 
     def turn(self, _event: Event, at: Instant) -> bool:
-        self.mat.reset(at)
-        self.change(since=max(at, self.care.since or at), left_at=None)
+        """Of somebody who has left the bed it starts no clock; where nobody was heard of, it is a word of them."""
+        if self.care.stopped not in (Stopped.EXIT, Stopped.EMPTY):
+            self.mat.reset(at)
+            self._start(max(at, self.care.since or at))
         return True
+
+    def _start(self, at: Instant) -> None:
+        self.change(since=at, left_at=None, stopped=None, empty_at=None)
+
+    def _stop(self, at: Instant, why: Stopped) -> None:
+        self.mat.reset(at)
+        self.change(since=None, left_at=at, stopped=why, empty_at=None)
 
     def set_mode(self, event: Event, at: Instant) -> bool:
         before, mode = self.care, event.details.get("mode")
@@ -173,7 +219,14 @@ class _Bed:
         proposal = self.care.proposal
         if proposal is None or proposal.proposed_at != event.details.get("proposal"):
             return False
-        self.change(confirmed_by=str(event.details.get("by", "")))
+        self.change(confirmed_by=str(event.details.get("by", "")), command=str(event.details.get("command", "")))
+        return True
+
+    def came_to_nothing(self, failed: Callable[[str], bool]) -> bool:
+        """Whether what somebody confirmed was not done: anybody may confirm it again."""
+        if not self.care.command or not failed(self.care.command):
+            return False
+        self.change(confirmed_by="", command="")
         return True
 
     @property
@@ -191,10 +244,15 @@ _READ: Final[dict[str, Callable[[_Bed, Event, Instant], bool]]] = {
     TURNED: _Bed.turn,
     CONFIRMED: _Bed.take_on,
 }
+_OF_SOMEBODY: Final = frozenset({"pressure-map", "bed-exit", "bed-return", "bed-occupied", TURNED})
 
 
 def _default_limits(_unit: str) -> Limits:
     return Limits()
+
+
+def _none(_command: str) -> bool:
+    return False
 
 
 class PressureWatch:
@@ -207,6 +265,7 @@ class PressureWatch:
         self._limits = limits
         self._forgotten: set[str] = set()
         self.off: Collection[str] = ()  # derivations that the site has switched off
+        self.failed: Callable[[str], bool] = _none  # whether a command has ended and was not carried out
 
     def take(self, unit: str, event: Event, at: Instant) -> list[Told]:
         """What an event changes; others are passed over.
@@ -219,6 +278,8 @@ class PressureWatch:
             return []
         bed = self._beds.setdefault(unit, _Bed())
         changed = read(bed, event, at)
+        if event.name in _OF_SOMEBODY:
+            bed.change(heard_at=max(at, bed.care.heard_at))
         due = bed.lies and at - bed.care.at >= TELL_EVERY
         return [self._tell(unit, bed, at)] if changed or due else []
 
@@ -232,8 +293,11 @@ class PressureWatch:
         told = [self._tell(unit, self._beds[unit], now) for unit in sorted(self._forgotten)]
         self._forgotten.clear()
         for unit, bed in self._beds.items():
+            changed = bed.came_to_nothing(self.failed)
             since = bed.care.since
-            if since is not None and now - bed.care.at >= SILENT_AFTER:
+            if bed.unheard(now) or changed:
+                told.append(self._tell(unit, bed, now))
+            elif since is not None and now - bed.care.at >= SILENT_AFTER:
                 told.append(self._tell(unit, bed, now - (now - since) % TELL_EVERY))
         return told
 
@@ -242,7 +306,7 @@ class PressureWatch:
         bed = self._beds.get(unit)
         if bed is not None:
             bed.mat = DoseMap(at=bed.mat.at)
-            bed.change(since=None, proposal=None)
+            bed.change(since=None, stopped=None, proposal=None)
             self._forgotten.add(unit)
 
     def turnable(self, unit: str, at: Instant) -> None:
@@ -295,6 +359,6 @@ class PressureWatch:
         if clock is not None:
             wanted = propose(zone, dose, clock, care.mode, care.at, care.limit)
         if wanted is None:
-            bed.change(proposal=None, confirmed_by="")
+            bed.change(proposal=None, confirmed_by="", command="")
         elif care.proposal is None or care.at >= care.proposal.lapses_at:
-            bed.change(proposal=wanted, confirmed_by="")
+            bed.change(proposal=wanted, confirmed_by="", command="")

@@ -183,6 +183,11 @@ def _refused(said: Wording, why: Refused) -> Wording:
     return msgspec.structs.replace(said, refused=why.code, reason=why.reason)
 
 
+def may_reword(quantities: Collection[str], plans: Plans) -> bool:
+    """Whether values may be called otherwise by these: a rate, which comes each second, only of who is in training."""
+    return not SPOT.isdisjoint(quantities) or ("heart-rate" in quantities and planned(plans, rehab.Plan) is not None)
+
+
 def measured_of(latest: Mapping[tuple[str, str], Latest]) -> list[Measured]:
     """A unit's newest values. A rate that was derived counts while no device's own is about as new."""
     own_at = max(

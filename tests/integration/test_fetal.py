@@ -3,11 +3,14 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select, update
 
 from gateway.adapters import limits, tables
+from gateway.care.window import Mode
 from gateway.contract.quantity import SECOND
-from tests.integration.care_bench import AMBULANCE, of
+from gateway.derive.derivation import DERIVED_EPOCH
+from gateway.ports import RecordFlag
+from tests.integration.care_bench import AMBULANCE, end, of, start
 from tests.integration.path_bench import Bench
 from tests.unit.gateway.builders import NOW, observation
 
@@ -23,6 +26,10 @@ def carry(bench: Bench, pregnancy: str | None) -> None:
 
 def begin(bench: Bench) -> None:
     bench.restart()
+    meet(bench)
+
+
+def meet(bench: Bench) -> None:
     people = bench.write(lambda c: limits.patients(c, bench.now))
     bench.stages.rules.set_patients(people)
     bench.stages.derivation.set_people({unit: (one.id, one.person) for unit, one in people.items()})
@@ -37,6 +44,27 @@ def hear(bench: Bench, first: int, seconds: int, rate: float) -> int:
         bench.step(*(of(AMBULANCE, body) for body in bodies), seconds=60)
         seq += 30
     return seq
+
+
+def replace(bench: Bench) -> None:
+    """Another woman who is pregnant comes at once after the first."""
+    of_unit = tables.association.c.unit == AMBULANCE.unit
+    who = {"id": "p2", "name": "", "created_at": NOW, "birth_date": "2001-01-01", "pregnancy": "pregnant"}
+    where = {"unit": AMBULANCE.unit, "device": "ctg", "subject": "p2", "start_at": bench.now, "source": "manual"}
+    bench.write(lambda c: c.execute(update(tables.association).where(of_unit).values(end_at=bench.now)))
+    bench.write(lambda c: c.execute(insert(tables.person).values(**who)))
+    bench.write(lambda c: c.execute(insert(tables.association).values(**where)))
+
+
+def told(bench: Bench) -> list[int]:
+    """The flags of what was told of the heart."""
+    record, lane = tables.record, tables.lane
+    query = (
+        select(record.c.flags)
+        .join_from(record, lane, record.c.lane_id == lane.c.id)
+        .where(lane.c.unit == AMBULANCE.unit, lane.c.epoch == DERIVED_EPOCH)
+    )
+    return [row.flags for row in bench.write(lambda c: c.execute(query).all())]
 
 
 def fetal(bench: Bench) -> list[tuple[Any, ...]]:
@@ -73,3 +101,88 @@ def test_of_nobody_who_is_not_pregnant(live: Bench) -> None:
     carry(live, None)
     hear(live, 0, 900, 200)
     assert fetal(live) == []
+
+
+def test_a_training_practises_and_what_comes_after_it_begins_anew(live: Bench) -> None:
+    carry(live, "pregnant")
+    start(live, AMBULANCE.unit, "", Mode.TRAINING, minutes=60)
+    seq = hear(live, 0, 720, 100)
+    [alert] = [one for one in live.book.open if one.rule == "fetal-bradycardia"]
+    assert alert.simulated
+    assert {flags & RecordFlag.TEST for flags in told(live)} == {RecordFlag.TEST}
+    end(live, AMBULANCE.unit, "")
+    assert fetal(live) == [("fetal-bradycardia", "resolved")]
+    before = len(told(live))
+    seq = hear(live, seq, 540, 140)
+    assert len(told(live)) == before
+    hear(live, seq, 180, 140)
+    assert told(live)[before:], "it is full"
+    assert not any(flags & RecordFlag.TEST for flags in told(live)[before:])
+    assert fetal(live) == [("fetal-bradycardia", "resolved")]
+
+
+def test_a_restart_gives_nobody_anothers_trace(live: Bench) -> None:
+    carry(live, "pregnant")
+    seq = hear(live, 0, 540, 180)
+    replace(live)
+    begin(live)
+    hear(live, seq, 180, 140)
+    assert (told(live), fetal(live)) == ([], [])
+
+
+def test_lost_signal_ends_with_the_trace_and_the_next_trace_can_lose_it_again(live: Bench) -> None:
+    carry(live, "pregnant")
+    seq = hear(live, 0, 660, 140)
+    for _ in range(9):
+        live.step(seconds=60)
+    assert fetal(live) == [("fetal-signal-lost", "firing")]
+    for _ in range(3):
+        live.step(seconds=60)
+    assert fetal(live) == [("fetal-signal-lost", "resolved")]
+    for _ in range(10):
+        live.step(seconds=60)
+    hear(live, seq, 660, 140)
+    for _ in range(3):
+        live.step(seconds=60)
+    assert [alert.rule for alert in live.book.open if alert.rule.startswith("fetal")] == ["fetal-signal-lost"]
+
+
+def test_a_trace_that_ends_while_the_gateway_is_away_is_over(live: Bench) -> None:
+    carry(live, "pregnant")
+    hear(live, 0, 660, 140)
+    for _ in range(3):
+        live.step(seconds=60)
+    assert fetal(live) == [("fetal-signal-lost", "firing")]
+    live.now += 3600 * SECOND
+    begin(live)
+    live.step()
+    assert fetal(live) == [("fetal-signal-lost", "resolved")]
+
+
+def test_a_low_baseline_outlasts_its_trace_but_not_its_person(live: Bench) -> None:
+    carry(live, "pregnant")
+    hear(live, 0, 720, 100)
+    for _ in range(15):
+        live.step(seconds=60)
+    assert fetal(live) == [("fetal-bradycardia", "firing"), ("fetal-signal-lost", "resolved")]
+    replace(live)
+    meet(live)
+    live.step()
+    assert fetal(live) == [("fetal-bradycardia", "resolved"), ("fetal-signal-lost", "resolved")]
+
+
+def test_what_fails_at_the_time_of_day_is_named_once_and_stops_nothing(
+    live: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_now: int) -> list[Any]:
+        raise ZeroDivisionError("a score")
+
+    carry(live, "pregnant")
+    hear(live, 0, 660, 140)
+    monkeypatch.setattr(live.stages.derivation.scores, "check", fail)
+    for _ in range(3):
+        live.step(seconds=60)
+    assert fetal(live) == [("fetal-signal-lost", "firing")], "the other parts go on"
+    assert live.rows(tables.reject, "reason", "detail", "unit") == [
+        ("internal-error", "scores: ZeroDivisionError('a score')", None)
+    ]

@@ -10,6 +10,7 @@ from sqlalchemy import insert
 from gateway.adapters import limits, tables
 from gateway.contract.quantity import HOUR, MINUTE, SECOND
 from gateway.contract.topic import UnitAddress, UnitKind
+from gateway.derive.derivation import Derivation
 from gateway.rules.ruleset import default_ruleset
 from tests.integration.path_bench import Bench
 from tests.unit.gateway.builders import NOW, hello, message, observation
@@ -38,9 +39,9 @@ def limit(bench: Bench, value: float, expires_at: int) -> None:
     assert bench.write(lambda c: limits.add_limit(c, row))
 
 
-def refresh(bench: Bench) -> None:
-    """What the registry watch does every second."""
-    bench.stages.rules.set_patients(bench.write(lambda c: limits.patients(c, bench.now)))
+def refresh(bench: Bench) -> list[str]:
+    """What the registry watch does every second; screens are told anew of the units that it returns."""
+    return bench.stages.rules.set_patients(bench.write(lambda c: limits.patients(c, bench.now)))
 
 
 def rates(bench: Bench, first: int, count: int, rate: float) -> None:
@@ -96,6 +97,30 @@ def test_nobody_bound_is_an_adult_by_assumption_and_screens_are_told(bench: Benc
     assert bench.stages.describe("amb-001")["population"] == {"name": "infant", "assumed": False}
     rates(bench, 0, 15, 150)
     assert alerts(bench) == []
+
+
+def not_for(bench: Bench, unit: str = "amb-001") -> dict[str, Any]:
+    found: dict[str, Any] = bench.stages.describe(unit)["not_for"]
+    return found
+
+
+def test_screens_are_told_which_scores_are_not_made_for_whoever_is_there(bench: Bench) -> None:
+    register(bench, KIOSK)
+    assert not_for(bench, KIOSK.unit) == {}, "nobody is scored there"
+    assert "news2" not in not_for(bench), "an age nobody knows is an adult's"
+    assert not_for(bench)["pews"]["code"] == "age-unknown"
+    bind(bench, birth_date="2026-01-01", pregnancy=None)
+    assert refresh(bench) == ["amb-001"], "its screens get it anew"
+    assert not_for(bench)["news2"] == {"code": "population", "made_for": ("adult",)}
+    assert "pews" not in not_for(bench)
+    rates(bench, 0, 5, 120)
+    assert refresh(bench) == [], "and no more while nothing changes"
+
+
+def test_a_score_that_is_switched_off_refuses_nobody(bench: Bench) -> None:
+    bench.stages.derivation = Derivation(bench.ledger, bench.stages.fleet, off=("pews",))
+    assert "pews" not in not_for(bench)
+    assert "meows" in not_for(bench)
 
 
 def test_a_glucose_of_forty_minutes_ago_alerts_and_says_when_it_was_measured(bench: Bench) -> None:

@@ -6,14 +6,16 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from gateway.adapters import limits, plans, tables
+from gateway.care.window import Mode
 from gateway.contract.quantity import HOUR, MINUTE, SECOND
 from gateway.contract.topic import UnitAddress, UnitKind
 from gateway.derive.plans import Content
 from gateway.derive.scores import peak_flow, rehab, uploads
-from tests.integration.care_bench import of, open_rules
+from gateway.derive.wording import Wordings
+from tests.integration.care_bench import end, of, open_rules, start
 from tests.integration.path_bench import Bench
 from tests.unit.gateway.builders import NOW, observation
 
@@ -140,6 +142,25 @@ def test_screens_are_told_when_the_rate_leaves_the_range(home: Bench) -> None:
     assert [[(one["name"], one["code"]) for one in said] for said in told] == [[("rehab-heart-rate", "stop")]]
 
 
+def test_a_heart_rate_is_given_words_only_where_somebody_trains(home: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes each second and from everybody."""
+    asked: list[str] = []
+
+    def news(_: Wordings, unit: str, _words: object) -> bool:
+        asked.append(unit)
+        return False
+
+    monkeypatch.setattr(Wordings, "news", news)
+    agree(home, uploads.Plan(every_minutes=1440))
+    seq = rates(home, 0, 3, 70)
+    assert asked == []
+    agree(home, GENTLE)
+    seq = rates(home, seq, 2, 70)
+    assert asked == [BED.unit, BED.unit]
+    home.step(of(BED, observation(seq, home.now + SECOND, device="patch", spo2=97)))
+    assert len(asked) == 2, "no word hangs on it"
+
+
 # ---- peak flow ------------------------------------------------------------------------------------------------------
 
 
@@ -214,6 +235,52 @@ def test_an_upload_before_a_restart_counts_after_it(home: Bench) -> None:
     assert bench_alerts(home) == []
     home.step(seconds=2 * 60)
     assert bench_alerts(home) == ["uploads-remind-person"]
+
+
+def upload_alerts(bench: Bench) -> list[str]:
+    return [rule for rule in open_rules(bench) if rule.startswith("uploads")]
+
+
+def test_a_training_hides_no_missing_upload_and_takes_none_away(home: Bench) -> None:
+    agree(home, uploads.Plan(every_minutes=60))
+    home.step(seconds=50 * 60)
+    home.step(of(BED, observation(0, home.now + SECOND, device="scale", weight=71.5)))
+    home.step(seconds=1)
+    start(home, BED.unit, "", Mode.TRAINING, minutes=30)
+    home.step(of(BED, observation(1, home.now + SECOND, device="scale", weight=90)))
+    end(home, BED.unit, "")
+    home.restart()
+    home.step(seconds=55 * 60)
+    assert bench_alerts(home) == [], "the upload before the training counts"
+    home.step(seconds=5 * 60)
+    assert bench_alerts(home) == ["uploads-remind-person"], "and what was practised does not"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_whoever_comes_next_owes_nothing_of_before(home: Bench, restart: bool) -> None:
+    agree(home, uploads.Plan(every_minutes=60))
+    home.step(seconds=4.5 * 3600)
+    assert len(upload_alerts(home)) == 3
+    theirs = home.write(lambda c: plans.plan(c, "p1", "plan-uploads")) | {"id": "plan-2", "person": "p2"}
+    who = {"id": "p2", "name": "", "created_at": NOW, "birth_date": "1950-01-01"}
+    where = {"unit": BED.unit, "device": "patch", "subject": "p2", "start_at": home.now, "source": "manual"}
+    home.write(lambda c: c.execute(update(tables.association).values(end_at=home.now)))
+    home.write(lambda c: c.execute(insert(tables.person).values(who)))
+    home.write(lambda c: c.execute(insert(tables.association).values(where)))
+    home.write(lambda c: plans.add_plan(c, theirs))
+    if restart:
+        home.restart()
+    refresh(home)
+    home.step(seconds=55 * 60)
+    assert upload_alerts(home) == []
+    home.step(seconds=6 * 60)
+    assert upload_alerts(home) == ["uploads-remind-person"]
+
+
+def test_two_devices_bound_to_one_person_speak_from_the_first(home: Bench) -> None:
+    where = {"unit": BED.unit, "device": "cuff", "subject": "p1", "start_at": NOW + HOUR, "source": "manual"}
+    home.write(lambda c: c.execute(insert(tables.association).values(where)))
+    assert home.write(lambda c: limits.patients(c, NOW + 2 * HOUR))[BED.unit].since == NOW
 
 
 def test_the_end_of_the_plan_ends_the_ladder(home: Bench) -> None:

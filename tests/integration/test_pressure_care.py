@@ -14,7 +14,7 @@ from gateway.contract.envelope import Hello, Presence
 from gateway.contract.observation import Event
 from gateway.contract.quantity import MINUTE, SECOND
 from gateway.contract.topic import UnitAddress, UnitKind
-from gateway.derive.pressure import TURNED, Care, CareRefused, Refusal
+from gateway.derive.pressure import TURNED, Care, CareRefused, Refusal, Stopped
 from gateway.derive.scores.pressure_dose import COLUMNS, LIMIT, ROWS, ZONES
 from gateway.derive.scores.score import Person
 from gateway.derive.scores.turn_clock import LAPSES_AFTER
@@ -140,6 +140,13 @@ def test_a_bed_exit_sets_back(ward: Ward) -> None:
     assert "turn-overdue" not in ward.alerts
 
 
+def test_an_empty_mat_ends_the_task_though_the_bed_says_nothing(ward: Ward) -> None:
+    ward.lie(2 * HOUR + 120)
+    assert "turn-overdue" in ward.alerts
+    ward.lie(7 * 60, kpa=0.4)
+    assert (ward.alerts, ward.care.stopped) == ({}, Stopped.EMPTY)
+
+
 def test_the_clock_goes_on_while_everything_is_silent(ward: Ward) -> None:
     ward.lie(60)
     for _ in range(125):
@@ -201,6 +208,38 @@ def test_whoever_lies_there_next_inherits_nothing(ward: Ward) -> None:
             "before anybody was known it was theirs who are now"
         )
     assert (ward.care.since, ward.care.dose) == (None, 0)
+
+
+def bind(ward: Ward, person: str, start: int, end: int | None = None) -> None:
+    who = {"id": person, "name": "", "created_at": NOW}
+    where = {"unit": BED.unit, "device": "*", "subject": person, "start_at": start, "end_at": end, "source": "manual"}
+    ward.bench.write(lambda c: c.execute(insert(tables.person).values(who).on_conflict_do_nothing()))
+    ward.bench.write(lambda c: c.execute(insert(tables.association).values(where)))
+
+
+@pytest.mark.parametrize("next_one", ["p-2", None])
+def test_whoever_lies_there_after_a_restart_inherits_nothing(ward: Ward, next_one: str | None) -> None:
+    ward.lie(2 * HOUR + 120)
+    bind(ward, "p-1", NOW, ward.bench.now + SECOND)
+    if next_one is not None:
+        bind(ward, next_one, ward.bench.now + SECOND)
+    ward.bench.now += MINUTE
+    ward.bench.restart()
+    ward.bench.step()
+    assert "turn-overdue" not in ward.alerts
+    assert (ward.care.since, ward.care.dose) == (None, 0)
+
+
+def test_a_restart_takes_nothing_from_whoever_still_lies_there(ward: Ward) -> None:
+    """Somebody else had the bed before; they were known only a while after they lay down."""
+    bind(ward, "p-1", NOW - HOUR * SECOND, NOW - SECOND)
+    ward.lie(2 * HOUR + 120)
+    bind(ward, "p-2", ward.bench.now - MINUTE)
+    before = ward.care
+    ward.bench.restart()
+    ward.bench.step()
+    assert "turn-overdue" in ward.alerts
+    assert (ward.care.since, ward.care.dose) == (before.since, before.dose)
 
 
 def test_practice_presses_on_nobody(ward: Ward) -> None:
@@ -268,6 +307,28 @@ def test_two_people_at_once_make_one_command(ward: Ward) -> None:
     third = ward.confirm(id, 3, "zhao")
     assert isinstance(third, CareRefused)
     assert third.reason is Refusal.PROPOSAL_DONE
+
+
+def test_a_command_that_was_not_carried_out_frees_the_proposal(ward: Ward) -> None:
+    id = ward.until_proposed()
+    ward.confirm(id)
+    ward.lie(60)
+    assert ward.bench.rows(tables.command, "state") == [("unanswered",)]
+    ward.bench.step()
+    assert (ward.care.confirmed_by, ward.care.proposal is None) == ("", False)
+    taken = ward.confirm(id, 2, "li")
+    assert isinstance(taken, RemoteCommand)
+    assert ward.care.confirmed_by == "li"
+
+
+def test_a_restart_knows_of_a_command_that_was_not_carried_out(ward: Ward) -> None:
+    id = ward.until_proposed()
+    ward.confirm(id)
+    ward.bench.write(lambda c: c.execute(tables.command.update().values(state="refused", ended_at=ward.bench.now)))
+    ward.bench.restart()
+    ward.bench.step()
+    assert ward.care.confirmed_by == ""
+    assert isinstance(ward.confirm(id, 2, "li"), RemoteCommand)
 
 
 def test_a_proposal_that_is_over_is_no_command(ward: Ward) -> None:

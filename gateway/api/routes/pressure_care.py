@@ -1,6 +1,6 @@
 """How somebody lies: doses, the turn clock, what is proposed for the mattress; turns and confirmations."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import uuid4
 
 import msgspec
@@ -14,10 +14,11 @@ from gateway.api.schemas import MAX_INSTANT, CommandState
 from gateway.api.services import Services
 from gateway.api.turn_schemas import PressureCareState, ProposalConfirmation, TurnRecord
 from gateway.commands.command import CommandConflict, RemoteCommand
-from gateway.contract.quantity import SECOND
+from gateway.contract.quantity import HOUR, SECOND
 from gateway.derive.pressure import Care, CareRefused, confirmable
 
 router = APIRouter(prefix="/units/{unit}/pressure-care", tags=["pressure care"])
+OLDEST_TURN: Final = 24 * HOUR  # one that was longer ago says nothing about how they lie now
 ProposedAt = Annotated[int, Path(ge=0, le=MAX_INSTANT, description="`proposed_at` of the proposal")]
 
 
@@ -53,8 +54,8 @@ async def turn(body: TurnRecord, row: VisibleUnit, actor: TurnRecorder, services
     """The clock and the doses begin anew from then on."""
     now = services.clock()
     at = now if body.at is None else body.at
-    if at > now:
-        raise ProblemError(422, Reason.INVALID_REQUEST, "a turn is recorded when it has been done")
+    if not now - OLDEST_TURN <= at <= now:
+        raise ProblemError(422, Reason.INVALID_REQUEST, "a turn is recorded when it has been done, within a day")
     try:
         await services.turns.turned(row["id"], at, actor.name)
     except CareRefused as refused:

@@ -13,7 +13,7 @@ from gateway.api.problems import ProblemError, Reason, not_found
 from gateway.api.routes.people import AssociationId, PersonId
 from gateway.api.routes.signals import From, To, ucum
 from gateway.api.schemas import MAX_INSTANT, AssociationState, Cursor, Happening, Page
-from gateway.api.wordings import wordings_of
+from gateway.api.wordings import wordings_in
 from gateway.contract.quantity import QUANTITIES
 
 router = APIRouter(tags=["subjects"])
@@ -55,9 +55,10 @@ async def sessions(
 
     def job(db: Connection) -> list[Row]:
         found = services.subjects.sessions(db, row["id"], page, now, start=from_at, end=to)
+        wordings = wordings_in(db, services)
         for one in found:
             whose = one["measured"] if one["voided_at"] is None else ()
-            one["wordings"] = wordings_of(db, one["subject"], whose, services)
+            one["wordings"] = wordings(one["subject"], whose)
             one["measured"] = [{**value, "unit": ucum(value["quantity"])} for value in one["measured"]]
         return found
 

@@ -2,7 +2,8 @@
 
 Limits: below 35/min and above 160/min (domain facts 10.1, adults). Length as in the PhysioNet/CinC Challenge 2015: five
 beats running for the slow, seventeen for the fast; a rhythm so slow that five beats would take over 8 s is judged on
-fewer, so that the alarm comes within 10 s of the onset (IEC 60601-2-27).
+fewer, so that the alarm comes within 10 s of the onset (IEC 60601-2-27). The rows refuse
+children: ``gateway/rules/sign_rows.py``.
 """
 
 from collections import deque

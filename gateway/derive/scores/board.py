@@ -11,6 +11,7 @@ import msgspec
 
 from gateway.contract.envelope import Instant
 from gateway.contract.quantity import SECOND
+from gateway.derive.population import Population
 from gateway.derive.scores.gcs import GCS, RANGES
 from gateway.derive.scores.meows import MEOWS
 from gateway.derive.scores.mews import MEWS
@@ -27,6 +28,7 @@ from gateway.derive.scores.score import (
     Score,
     Value,
     half_up,
+    refuse,
 )
 from gateway.derive.scores.shock import MEAN_ESTIMATE, MODIFIED_SHOCK_INDEX, SHOCK_INDEX
 
@@ -56,6 +58,13 @@ class Scored(msgspec.Struct, frozen=True):
 
     unit: str
     result: Result
+
+
+class NotFor(msgspec.Struct, frozen=True):
+    """Why a score is not made for somebody (``code``, as in `Refused`), and for whom it is."""
+
+    code: str
+    made_for: tuple[Population, ...]
 
 
 class _Board(msgspec.Struct):
@@ -132,6 +141,15 @@ class ScoreBoard:
         """The scores of a unit as they stand, refusals with their reasons."""
         board = self._boards.get(unit)
         return {} if board is None else dict(board.results)
+
+    def not_for(self, person: Person) -> dict[str, NotFor]:
+        """The scores that are not made for somebody, whatever is measured of them."""
+        found = {}
+        for row, _ in self._definitions:
+            refused = refuse(row.name, person.placed, row.populations)
+            if refused is not None:
+                found[row.name] = NotFor(refused.code, tuple(sorted(row.populations)))
+        return found
 
     def _board(self, unit: str) -> _Board:
         found = self._boards.get(unit)

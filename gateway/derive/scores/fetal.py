@@ -55,6 +55,7 @@ class FetalTrace:
             self._began = at
         if value is not None:
             self._values.append((at, value))
+        self._drop(at - self._window)  # here too: of somebody of whom it says nothing, nobody asks for a state
 
     def state(self, placed: Placed, now: Instant) -> FetalState | Refused:
         """What the window says at ``now``."""
@@ -62,8 +63,7 @@ class FetalTrace:
         if refused is not None:
             return refused
         start = now - self._window
-        while self._values and self._values[0][0] + HELD <= start:
-            self._values.popleft()
+        self._drop(start)
         if self._began is None or self._began > start:
             return FetalState(now, "filling", None, self._loss(max(start, self._began or now), now))
         loss = self._loss(start, now)
@@ -71,6 +71,11 @@ class FetalTrace:
             return FetalState(now, "signal-loss", None, loss)
         baseline = half_up(median(value for _, value in self._values))
         return FetalState(now, code_of(baseline), baseline, loss)
+
+    def _drop(self, start: Instant) -> None:
+        """Values that stand for nothing after ``start``."""
+        while self._values and self._values[0][0] + HELD <= start:
+            self._values.popleft()
 
     def _loss(self, start: Instant, now: Instant) -> float:
         """Share of start .. now that no value stands for."""

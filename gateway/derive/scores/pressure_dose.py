@@ -4,8 +4,9 @@ A zone's pressure is its highest cell. Above the threshold its dose grows by pre
 back to zero. A time without maps, or in which a zone's cells gave nothing, is unknown: it adds nothing, and is counted.
 
 Source: threshold 32 mmHg = 4.27 kPa, capillary closing pressure (Landis 1930); limit 300 mmHg h = 2400 kPa min, the
-hyperbola of Reswick and Rogers 1976, which is known to be too lenient for short, high pressure. Zones and relief are
-this project's. From memory (domain facts 10.1), for a site to confirm: they rank zones, they foretell no injury.
+hyperbola of Reswick and Rogers 1976, which is known to be too lenient for short, high pressure. Zones, relief and when
+a mat is empty are this project's. From memory (domain facts 10.1), for a site to confirm: they rank zones, they
+foretell no injury.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ ROWS: Final = 8  # from the head
 COLUMNS: Final = 16  # from the person's right
 OVER: Final = 100.0  # kPa: what a cell that measures more than it can is taken for
 THRESHOLD: Final = 4.27  # kPa
+EMPTY: Final = 1.0  # kPa: a blanket may press so, nobody who lies there; a good mattress keeps them below the threshold
 LIMIT: Final = 2400.0  # kPa min
 RELIEF: Final = 5 * MINUTE  # below the threshold for so long: the zone has recovered
 LONGEST_STEP: Final = MINUTE  # a map stands for no longer than a reading of the mat is valid
@@ -95,6 +97,12 @@ class DoseMap:
     def loaded(self) -> bool:
         """Whether somebody bears down on the mat now."""
         return any(_loads(dose) for dose in self.doses.values())
+
+    @property
+    def empty(self) -> bool:
+        """Whether the mat says that nobody lies on it; one that gives nothing says nothing."""
+        pressures = [dose.pressure for dose in self.doses.values() if dose.pressure is not None]
+        return bool(pressures) and max(pressures) < EMPTY
 
 
 def _loads(dose: Dose) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from gateway.adapters import limits as store
 from gateway.adapters import tables
@@ -218,3 +219,20 @@ async def test_a_session_says_what_its_readings_are_called_unless_they_were_not_
     hospital.app.state.services = replace(hospital.services, wordings=Wordings(off=["bp-category"]))
     rows = (await ask(hospital, "nurse", "GET", "/api/v1/units/amb-001/sessions")).json()["items"]
     assert [row["wordings"] for row in rows] == [[], []]
+
+
+async def test_a_page_of_sessions_looks_each_person_up_once_and_nobody_else(hospital: Hospital) -> None:
+    sat_down(hospital)
+    asked: list[str] = []
+
+    def listen(_db: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        asked.extend(name for name in ("person_limit", "care_plan") if f"FROM {name}" in statement)
+        assert "FROM care_plan" not in statement or "care_plan.person = ?" in statement
+        assert "FROM person_limit" not in statement or "person_limit.person = ?" in statement
+
+    event.listen(hospital.services.engine, "before_cursor_execute", listen)
+    hospital.clock.now = T0 + 200 * SECOND
+    rows = (await ask(hospital, "nurse", "GET", "/api/v1/units/amb-001/sessions")).json()["items"]
+    event.remove(hospital.services.engine, "before_cursor_execute", listen)
+    assert [row["subject"] for row in rows] == ["person-north", "person-north"]
+    assert asked == ["person_limit", "care_plan"]

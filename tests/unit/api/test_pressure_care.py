@@ -2,14 +2,15 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.api.problems import Reason
 from gateway.contract.quantity import HOUR, MINUTE
-from gateway.derive.pressure import Refusal
+from gateway.derive.pressure import EVENT, Refusal, Stopped
 from gateway.derive.scores.turn_clock import LAPSES_AFTER
 from tests.unit.api.conftest import T0, Hospital
-from tests.unit.api.turns import PROPOSED_AT, SINCE
+from tests.unit.api.turns import CARE, PROPOSED_AT, SINCE, tell
 
 URL = "/api/v1/units/amb-001/pressure-care"
 TURNS = f"{URL}/turns"
@@ -58,6 +59,9 @@ async def test_a_turn_begins_the_clock_anew(hospital: Hospital, at: int | None) 
     ("body", "status", "reason"),
     [
         ({"at": T0 + 1}, 422, "invalid-request"),
+        ({"at": T0 - 24 * HOUR - 1}, 422, "invalid-request"),
+        ({"at": 0}, 422, "invalid-request"),
+        ({"at": T0 - 24 * HOUR}, 409, "turn-too-old"),
         ({"at": "just now"}, 422, "invalid-request"),
         ({"surprise": 1}, 422, "invalid-request"),
         ({"at": SINCE - 1}, 409, "turn-too-old"),
@@ -68,6 +72,15 @@ async def test_what_is_no_turn(hospital: Hospital, body: dict[str, Any], status:
         answer = await nurse.post(TURNS, json=body)
         assert (answer.status_code, answer.json()["reason"]) == (status, reason)
         assert (await nurse.get(URL)).json()["since"] == SINCE
+
+
+async def test_a_turn_of_somebody_who_has_left_starts_no_clock(hospital: Hospital) -> None:
+    care = msgspec.structs.replace(CARE, since=None, left_at=T0 - MINUTE, stopped=Stopped.EXIT, proposal=None)
+    with hospital.database.engine.begin() as db:
+        tell(db, "amb-001", EVENT, msgspec.to_builtins(care), T0 - MINUTE)
+    async with hospital.client("nurse") as nurse:
+        told = (await nurse.post(TURNS, json={})).json()
+    assert (told["since"], told["state"], told["stopped"]) == (None, None, "exit")
 
 
 async def test_a_yes_becomes_a_command_of_whoever_said_it(hospital: Hospital) -> None:

@@ -1,5 +1,7 @@
 """Blood pressure, glucose, peak flow, training, uploads and the fetal trace, at every boundary."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -229,6 +231,20 @@ def test_a_trace_that_has_just_begun_is_filling() -> None:
     assert isinstance(state, fetal.FetalState)
     assert (state.code, state.baseline) == ("filling", None)
     assert isinstance(found.state(GROWN, now), Refused)
+
+
+def test_a_trace_of_which_nobody_asks_holds_no_more_than_its_window() -> None:
+    """Hours of the heart of somebody who is not known to be pregnant."""
+    tracemalloc.start()
+    try:
+        found, _ = trace(140, seconds=1200)
+        before, _ = tracemalloc.get_traced_memory()
+        for second in range(1201, 20_000):
+            found.feed(140, NOW + second * SECOND)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after < 2 * before, "thirty windows have passed"
 
 
 def test_silence_after_a_good_trace_becomes_loss() -> None:

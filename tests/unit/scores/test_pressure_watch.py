@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.contract.observation import Event
 from gateway.contract.quantity import HOUR, MINUTE, SECOND
 from gateway.derive.pressure import (
     CONFIRMED,
@@ -17,49 +16,13 @@ from gateway.derive.pressure import (
     Limits,
     PressureWatch,
     Refusal,
-    Told,
     confirmable,
 )
 from gateway.derive.scores import pressure_dose, turn_clock
-from gateway.derive.scores.pressure_dose import COLUMNS, LIMIT, RELIEF, ROWS, ZONES, BadMap
-from gateway.derive.scores.turn_clock import LAPSES_AFTER, TURN_EVERY
-from tests.unit.gateway.builders import EPOCH
+from gateway.derive.scores.pressure_dose import LIMIT, RELIEF, BadMap
+from gateway.derive.scores.turn_clock import LAPSES_AFTER
+from tests.unit.scores.lying import EVERY, SACRUM, UNIT, Bed
 from tests.unit.scores.tables import NOW
-
-UNIT = "bed-1"
-SACRUM = "pelvis-middle"
-EVERY = 3 * SECOND
-
-
-class Bed:
-    """A bed whose mat speaks every three seconds."""
-
-    def __init__(self, watch: PressureWatch | None = None, at: int = NOW) -> None:
-        self.watch = watch or PressureWatch()
-        self.at = at
-        self.told: list[Told] = []
-
-    def say(self, name: str, *, device: str = "bed", at: int | None = None, **details: Any) -> list[Told]:
-        event = Event(epoch=EPOCH, seq=0, device=device, observed_at=self.at, name=name, details=details)
-        found = self.watch.take(UNIT, event, self.at if at is None else at)
-        self.told += found
-        return found
-
-    def lie(self, span: int, kpa: float = 8.0, zone: str = SACRUM) -> None:
-        """For so long, one map after the other."""
-        cells = [kpa if place in ZONES[zone] else 0.0 for place in range(ROWS * COLUMNS)]
-        for _ in range(span // EVERY):
-            self.at += EVERY
-            self.say("pressure-map", device="mat", rows=ROWS, columns=COLUMNS, kpa=cells)
-
-    def until_exceeded(self) -> None:
-        """A mattress that lies still, and pressure that lasts."""
-        self.say("mattress-state", device="mattress", mode="static")
-        self.lie(TURN_EVERY + MINUTE, kpa=25.0)
-
-    @property
-    def care(self) -> Care:
-        return self.told[-1].care
 
 
 def refused(act: Any) -> Refusal:
@@ -289,6 +252,20 @@ def test_who_confirms_it_is_told_at_once_and_kept_over_a_restart() -> None:
     assert told.care.confirmed_by == "wang"
     after = PressureWatch({UNIT: told.care})
     assert refused(lambda: confirmable(after.care(UNIT), proposed(bed), "li", bed.at)) is Refusal.PROPOSAL_DONE
+
+
+def test_what_was_confirmed_and_not_done_can_be_confirmed_again() -> None:
+    bed = Bed()
+    bed.until_exceeded()
+    bed.say(CONFIRMED, proposal=proposed(bed), by="wang", command="c1")
+    failed: set[str] = set()
+    bed.watch.failed = failed.__contains__
+    assert bed.watch.check(bed.at + SECOND) == []
+    failed.add("c1")
+    [told] = bed.watch.check(bed.at + 2 * SECOND)
+    assert (told.care.confirmed_by, told.at) == ("", bed.at + 2 * SECOND)
+    assert confirmable(told.care, proposed(bed), "li", told.at).by == "li"
+    assert bed.watch.check(bed.at + 3 * SECOND) == [], "said once"
 
 
 def test_a_confirmation_of_another_proposal_is_passed_over() -> None:
