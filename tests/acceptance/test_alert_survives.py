@@ -1,4 +1,4 @@
-"""Alerts outlive kill -9: half-way through their "for" duration, firing, and acknowledged."""
+"""Alerts outlive kill -9 in every state: half-way, firing, acknowledged, muted, silenced, latched, reopened."""
 
 import json
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 
 from tests.acceptance.faults import Proof, alerts, at_rest, in_database
 from tests.acceptance.harness import Stack
+from tests.acceptance.load import LoadUnit
 from tests.acceptance.process import Process, eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -40,6 +41,57 @@ def kill_and_restart(stack: Stack, gateway: Process) -> None:
     stack.wait_for_gateway(gateway)
 
 
+def moves(stack: Stack, alert: dict[str, Any]) -> list[str]:
+    """What happened to it, without the lines of its history that are no moves."""
+    marks = "('notify', 'inhibit', 'release', 'silence', 'unsilence')"
+    lines = f"SELECT event FROM alert_event WHERE alert = ? AND event NOT IN {marks} ORDER BY id"
+    return [row[0] for row in in_database(stack, lines, alert["id"])]
+
+
+def whole(stack: Stack, alert: dict[str, Any]) -> dict[str, Any]:
+    """The alert as it is now."""
+    with stack.api("doctor") as doctor:
+        answer = doctor.get(f"/alerts/{alert['id']}")
+    assert answer.is_success, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_muted_silenced_latched_and_reopened_ones_survive_too(stack: Stack, proof: Proof) -> None:
+    """One glucose meter makes them all: severely low, low (which the graver one mutes), and well again."""
+    gateway = next(each for each in stack.processes if each.name == "gateway")
+    with LoadUnit(stack, stack.add_unit(UNIT)) as meter:
+        meter.observe({"glucose": 2.6})
+        severe = eventually(lambda: alerts(stack, "glucose-severe-low"), "the graver one is raised", 30)[0]
+        low = eventually(lambda: alerts(stack, "glucose-low"), "and the other", 30)[0]
+        kill_and_restart(stack, gateway)
+        assert whole(stack, low)["inhibited_by"] == severe["id"]
+
+        with stack.api("nurse") as nurse:
+            silence = nurse.post(f"/alerts/{low['id']}/silence", json={"minutes": 30, "reason": "already treated"})
+            assert silence.status_code == 201, silence.text
+        kill_and_restart(stack, gateway)
+        assert whole(stack, low)["silenced_by"] == silence.json()["id"]
+
+        meter.observe({"glucose": 6.0})
+        eventually(lambda: whole(stack, severe)["state"] == "latched", "over, and nobody has seen it", 30)
+        kill_and_restart(stack, gateway)
+        assert whole(stack, severe)["state"] == "latched"
+        with stack.api("nurse") as nurse:
+            assert nurse.post(f"/alerts/{severe['id']}/acknowledge").status_code == 200
+        eventually(lambda: whole(stack, severe)["state"] == "resolved", "somebody has seen it", 30)
+
+        meter.observe({"glucose": 2.5})
+        eventually(lambda: whole(stack, severe)["state"] == "firing", "the same episode again", 30)
+        kill_and_restart(stack, gateway)
+        assert (whole(stack, severe)["state"], whole(stack, severe)["reopened"]) == ("firing", 1)
+        assert moves(stack, severe) == ["raise", "latch", "acknowledge", "reopen"], "each transition is written once"
+        meter.stop()
+        meter.settle()
+    proof.note(kills=4)
+    proof.audit(stack)
+
+
 def test_alerts_survive_kill_9(stack: Stack, proof: Proof) -> None:
     gateway = next(each for each in stack.processes if each.name == "gateway")
     stack.add_unit(UNIT)
@@ -68,10 +120,7 @@ def test_alerts_survive_kill_9(stack: Stack, proof: Proof) -> None:
     assert (kept["id"], kept["state"], kept["acknowledged_by"]) == (firing["id"], "acknowledged", "nurse")
     with stack.api("doctor") as doctor:
         assert doctor.post(f"/alerts/{firing['id']}/acknowledge").status_code == 409
-    marks = "('notify', 'inhibit', 'release')"  # lines of its history that are no moves
-    lines = f"SELECT event FROM alert_event WHERE alert = ? AND event NOT IN {marks} ORDER BY id"
-    events = in_database(stack, lines, firing["id"])
-    assert [row[0] for row in events] == ["raise", "acknowledge"], "each transition is written once"
+    assert moves(stack, firing) == ["raise", "acknowledge"], "each transition is written once"
 
     at_rest(stack)
     proof.note(kills=3)
