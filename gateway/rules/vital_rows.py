@@ -213,6 +213,17 @@ OTHER: Final = (
         zh="早期预警单项 3 分", en="NEWS2: one parameter scores 3", populations=ADULTS, ladder=_CLINICAL,
         inhibited_by=("news2-medium", "news2-high", *(row.code for row in HEART + BREATH + PRESSURE)),
     ),
+    Row(
+        "pews-high", _PHYSIOLOGICAL, _HIGH, "Bedside PEWS: 8 had sensitivity 82 %, specificity 93 % (Parshuram 2009)",
+        _early_warning("pews-at-least", 8),
+        zh="儿童早期预警评分 8 分以上", en="PEWS of 8 or more", populations=CHILDREN, ladder=_CLINICAL,
+    ),
+    Row(
+        "meows-trigger", _PHYSIOLOGICAL, _MEDIUM, "one red or two yellow observations (CEMACH 2007, Singh 2012)",
+        _early_warning("meows-at-least", 2),
+        zh="产科早期预警：一项红色或两项黄色", en="MEOWS: one red or two yellow", populations=MATERNAL,
+        ladder=_CLINICAL,
+    ),
 )  # fmt: skip
 
 VITALS: Final = HEART + BREATH + PRESSURE + OTHER

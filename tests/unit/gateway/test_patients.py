@@ -70,6 +70,23 @@ def test_a_row_refuses_outside_its_population_and_says_why() -> None:
     assert codes(patient(Population.PREGNANT), "bp-systolic", 165) == {"bp-systolic-high", "bp-urgent-maternal"}
 
 
+@pytest.mark.parametrize(
+    ("population", "quantity", "value", "expected"),
+    [
+        (Population.INFANT, "pews-at-least", 8, {"pews-high"}),
+        (Population.INFANT, "pews-at-least", 7, set()),
+        (Population.ADULT, "pews-at-least", 8, set()),
+        (Population.PREGNANT, "meows-at-least", 2, {"meows-trigger"}),
+        (Population.PREGNANT, "meows-at-least", 1, set()),
+        (Population.ADULT, "meows-at-least", 9, set()),
+    ],
+)
+def test_children_and_mothers_have_a_score_of_their_own(
+    population: Population, quantity: str, value: float, expected: set[str]
+) -> None:
+    assert codes(patient(population), quantity, value) == expected
+
+
 def test_an_unknown_age_counts_as_adult_and_is_marked() -> None:
     [found] = feed(rules_for(None), "heart-rate", 140)
     assert (found.details["population"], found.details["assumed"]) == ("adult", True)

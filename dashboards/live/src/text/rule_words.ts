@@ -23,6 +23,8 @@ export const RULE_WORDS = {
   "rule.weight-gain": ["三天内体重增加超过 2 kg", "Weight up by more than 2 kg in 3 days"],
   "rule.news2-medium": ["早期预警评分 5 分以上", "NEWS2 of 5 or more"],
   "rule.news2-high": ["早期预警评分 7 分以上", "NEWS2 of 7 or more"],
+  "rule.pews-high": ["儿童早期预警评分 8 分以上", "PEWS of 8 or more"],
+  "rule.meows-trigger": ["产科早期预警：一项红色或两项黄色", "MEOWS: one red or two yellow"],
   "rule.news2-single": ["早期预警单项 3 分", "NEWS2: one parameter scores 3"],
   "rule.asystole": ["疑似心脏停搏", "Asystole criteria met"],
   "rule.ventricular-fibrillation": ["疑似心室颤动", "VF criteria met"],
