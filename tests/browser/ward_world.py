@@ -97,7 +97,8 @@ def lying(
         "arguments": {"mode": "alternate"}, "reason": proposed, "zone": zone, "dose": share * LIMIT,
     }  # fmt: skip
     return {
-        "at": None if since is None else at, "since": since, "stopped": stopped, "turn_every": 2 * HOUR, "zone": zone,
+        "at": None if since is None and stopped is None else at, "since": since, "stopped": stopped,
+        "turn_every": 2 * HOUR, "zone": zone,
         "dose": share * LIMIT, "limit": LIMIT, "unknown": unknown, "mat_at": at - silent,
         "mattress": "mattress", "mode": "static", "proposal": proposal if proposed else None, "confirmed_by": "",
     }  # fmt: skip
