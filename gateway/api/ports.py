@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from gateway.commands.command import RemoteCommand
 from gateway.contract.envelope import Instant
+from gateway.derive.ecg.stored_window import Stretch
 
 ALL_SITES = "*"
 Sites = frozenset[str] | None
@@ -217,33 +216,8 @@ class People(Protocol):
         ...
 
 
-class Segment(Protocol):
-    """A stretch of a sampled signal without a hole."""
-
-    @property
-    def start_at(self) -> Instant: ...
-
-    @property
-    def fs(self) -> float: ...
-
-    @property
-    def scale(self) -> float: ...
-
-    @property
-    def leads(self) -> Sequence[str]: ...
-
-    @property
-    def n0(self) -> int: ...
-
-    @property
-    def samples(self) -> NDArray[np.int16]:
-        """Shape (leads, n)."""
-        ...
-
-    @property
-    def filter(self) -> str:
-        """The band the device applied, as it says; may be empty."""
-        ...
+class Segment(Stretch, Protocol):
+    """A stretch of a sampled signal without a hole, as it is kept."""
 
     @property
     def practice(self) -> bool:
